@@ -1,0 +1,161 @@
+"""The connection pool and ``transaction()``.
+
+``database`` is unbound until a process calls `configure`; it never connects by itself (``autoconnect=False``): a request,
+a task or a thread opens its connection with `connected` and gives it back at the end.
+"""
+
+from __future__ import annotations
+
+import select
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions
+from playhouse.pool import PooledPostgresqlDatabase
+
+from pulp_actor.errors import ConfigurationError
+
+#: The oldest PostgreSQL major version the platform runs on.
+MINIMUM_POSTGRESQL = 14
+
+#: Keep-alives by which both ends notice a lost host within some 15 seconds.
+KEEPALIVE = {
+    "keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3,
+    "options": "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3",
+}
+
+
+class Database(PooledPostgresqlDatabase):
+    """The pool, with hooks that run just before and just after the outermost transaction commits."""
+
+    def _is_closed(self, conn: Any) -> bool:
+        # A pooled connection whose server went away shows it only by its status; ask the socket before handing it out.
+        if conn.closed:
+            return True
+        if conn.get_transaction_status() != psycopg2.extensions.TRANSACTION_STATUS_IDLE:
+            return True
+        return not _alive(conn)
+
+    @property
+    def url(self) -> str:
+        return self.database or ""
+
+
+def _alive(conn: Any) -> bool:
+    """True unless the server has closed the socket: a closed one is readable although nothing was asked."""
+    readable, _, _ = select.select([conn], [], [], 0)
+    if not readable:
+        return True
+    try:
+        conn.poll()
+    except psycopg2.Error:
+        return False
+    return not conn.closed
+
+
+database = Database(None, autoconnect=False, max_connections=64, timeout=10)
+
+
+def configure(url: str, *, max_connections: int = 64) -> Database:
+    """Bind the pool to a PostgreSQL URL or conninfo string. Does not connect."""
+    database.init(url, max_connections=max_connections, **KEEPALIVE)
+    return database
+
+
+def connect_raw(url: str | None = None, *, application_name: str = "pulp-actor") -> Any:
+    """A psycopg2 connection outside the pool, in autocommit mode: for LISTEN, session locks and administration.
+
+    Raises:
+        psycopg2.OperationalError: the server cannot be reached.
+    """
+    conn = psycopg2.connect(url or database.url, application_name=application_name, connect_timeout=10, **KEEPALIVE)
+    conn.autocommit = True
+    return conn
+
+
+def check_server(url: str) -> int:
+    """Connect once and return the server's major version.
+
+    Raises:
+        ConfigurationError: it cannot be reached, or is too old.
+    """
+    try:
+        conn = connect_raw(url)
+    except psycopg2.OperationalError as error:
+        reason = " ".join(str(error).split())
+        raise ConfigurationError(f"cannot reach the database: {reason}") from None
+    major = conn.server_version // 10000
+    conn.close()
+    if major < MINIMUM_POSTGRESQL:
+        raise ConfigurationError(f"PostgreSQL {major} is too old: {MINIMUM_POSTGRESQL} or newer is needed")
+    return major
+
+
+@contextmanager
+def connected() -> Iterator[Database]:
+    """Open this thread's connection for the length of the block, unless it is open already."""
+    if not database.is_closed():
+        yield database
+        return
+    database.connect()
+    try:
+        yield database
+    finally:
+        if not database.is_closed():
+            database.close()
+
+
+class _Hooks(threading.local):
+    def __init__(self) -> None:
+        self.depth = 0
+        self.before_commit: list[Callable[[], Any]] = []
+        self.after_commit: list[Callable[[], Any]] = []
+
+
+_hooks = _Hooks()
+
+
+@contextmanager
+def transaction() -> Iterator[Database]:
+    """A transaction (a savepoint when nested) on this thread's connection, which is opened if it is not.
+
+    What was registered with `before_commit` runs as the last thing inside the outermost transaction; what was
+    registered with `after_commit` runs once it has committed. A savepoint that rolls back takes its hooks with it.
+    """
+    with connected():
+        marks = (len(_hooks.before_commit), len(_hooks.after_commit))
+        _hooks.depth += 1
+        outermost = _hooks.depth == 1
+        try:
+            with database.atomic():
+                yield database
+                if outermost:
+                    while _hooks.before_commit:
+                        _hooks.before_commit.pop(0)()
+        except BaseException:
+            del _hooks.before_commit[marks[0]:], _hooks.after_commit[marks[1]:]
+            raise
+        finally:
+            _hooks.depth -= 1
+        if outermost:
+            callbacks, _hooks.after_commit = _hooks.after_commit, []
+            for callback in callbacks:
+                callback()
+
+
+def in_transaction() -> bool:
+    """True inside a `transaction` block of this thread."""
+    return _hooks.depth > 0
+
+
+def before_commit(callback: Callable[[], Any]) -> None:
+    """Run ``callback`` as the last thing inside the current outermost transaction."""
+    _hooks.before_commit.append(callback)
+
+
+def after_commit(callback: Callable[[], Any]) -> None:
+    """Run ``callback`` once the current outermost transaction has committed."""
+    _hooks.after_commit.append(callback)

@@ -1,0 +1,16 @@
+"""peewee models of the core, one module per aggregate. The columns are in ``db/migrations``; a test holds both together."""
+
+from pulp_actor.models.artifact import Artifact, Upload, UploadChunk
+from pulp_actor.models.base import DEFAULT_DOMAIN_ID, BaseModel, Domain
+from pulp_actor.models.content import Content, ContentArtifact, DetailContent, RemoteArtifact
+from pulp_actor.models.distribution import ContentGuard, Distribution
+from pulp_actor.models.publication import Publication, PublishedArtifact, PublishedMetadata
+from pulp_actor.models.remote import Remote
+from pulp_actor.models.repository import Repository, RepositoryContent, RepositoryVersion
+from pulp_actor.models.user import Group, GroupMember, User
+
+__all__ = [
+    "DEFAULT_DOMAIN_ID", "Artifact", "BaseModel", "Content", "ContentArtifact", "ContentGuard", "DetailContent",
+    "Distribution", "Domain", "Group", "GroupMember", "Publication", "PublishedArtifact", "PublishedMetadata", "Remote",
+    "RemoteArtifact", "Repository", "RepositoryContent", "RepositoryVersion", "Upload", "UploadChunk", "User",
+]

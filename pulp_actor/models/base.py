@@ -1,0 +1,75 @@
+"""What all models share: the database, keys, timestamps, the domain, and encrypted text."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from typing import Any
+
+from peewee import BlobField, BooleanField, ForeignKeyField, Model, TextField, UUIDField
+from playhouse.postgres_ext import BinaryJSONField, DateTimeTZField
+
+from pulp_actor.db import database
+from pulp_actor.identifiers import uuid7
+from pulp_actor.security.encryption import keyring
+
+DEFAULT_DOMAIN_ID = uuid.UUID("00000000-0000-7000-8000-000000000001")
+
+
+def utcnow() -> datetime.datetime:
+    """The time now, in UTC, with its zone."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+class EncryptedTextField(BlobField):
+    """Text that is stored under the keyring; None stays NULL."""
+
+    def db_value(self, value: Any) -> Any:
+        if value is None:
+            return None
+        return super().db_value(keyring.encrypt(value.encode()))
+
+    def python_value(self, value: Any) -> str | None:
+        if value is None:
+            return None
+        return keyring.decrypt(bytes(value)).decode()
+
+
+class JSONField(BinaryJSONField):
+    """jsonb without the GIN index that peewee would make."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("index", False)
+        super().__init__(*args, **kwargs)
+
+
+class BaseModel(Model):
+    """A row with a UUIDv7 key and the two timestamps that every Pulp object shows."""
+
+    id = UUIDField(primary_key=True, default=uuid7)
+    pulp_created = DateTimeTZField(default=utcnow)
+    pulp_last_updated = DateTimeTZField(default=utcnow)
+
+    class Meta:
+        database = database
+        legacy_table_names = False
+
+    def touch(self) -> None:
+        """Note that the object changes now."""
+        self.pulp_last_updated = utcnow()
+
+
+class Domain(BaseModel):
+    name = TextField(unique=True)
+    description = TextField(null=True)
+    storage_class = TextField(default="local")
+    storage_settings = EncryptedTextField(null=True)
+    redirect_to_object_storage = BooleanField(default=True)
+    hide_guarded_distributions = BooleanField(default=False)
+    pulp_labels = JSONField(default=dict)
+
+
+class DomainModel(BaseModel):
+    """A row that belongs to one domain."""
+
+    domain = ForeignKeyField(Domain, default=DEFAULT_DOMAIN_ID, index=False)

@@ -1,0 +1,1 @@
+"""Password hashing, field encryption, permissions, and the policy on outbound URLs."""

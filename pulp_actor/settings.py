@@ -1,0 +1,227 @@
+"""One typed table of settings: name, type, default, one line of help.
+
+Read once, on first use: defaults, then the settings file (TOML, named by ``PULP_SETTINGS``), then ``PULP_<NAME>`` from
+the environment (JSON where the type is not a plain string). Nothing else in the project reads the environment for
+configuration. Names that Pulp has keep Pulp's meaning.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import tomllib
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pulp_actor.errors import ConfigurationError
+
+ENV_PREFIX = "PULP_"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table. ``type`` is one of str, int, float, bool, list, dict."""
+
+    name: str
+    type: type
+    default: Any
+    help: str
+    secret: bool = False
+
+    def coerce(self, value: Any, source: str) -> Any:
+        """Return ``value`` as this setting's type.
+
+        Raises:
+            ConfigurationError: it cannot be read as that type; the text names the setting and where it came from.
+        """
+        if self.type is str and isinstance(value, str):
+            return value
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except ValueError:
+                lowered = value.strip().lower()
+                if self.type is bool and lowered in ("true", "yes", "on", "false", "no", "off"):
+                    return lowered in ("true", "yes", "on")
+        if self.type is float and isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+        if self.type is bool and value in (0, 1):
+            return bool(value)
+        if isinstance(value, self.type) and not (self.type is int and isinstance(value, bool)):
+            return value
+        raise ConfigurationError(f"{source}: {self.name} must be {self.type.__name__}, not {value!r}")
+
+
+def _table(*rows: Setting) -> dict[str, Setting]:
+    return {row.name: row for row in rows}
+
+
+SETTINGS: Mapping[str, Setting] = _table(
+    # Where things are
+    Setting("DATABASE_URL", str, "", "PostgreSQL URL; empty means the embedded server in the data directory."),
+    Setting("DATA_DIR", str, "", "Where the database, artifacts and keys live; empty means ~/.local/share/pulp-actor."),
+    Setting("API_BIND", str, "127.0.0.1:24817", "Address and port the API listens on."),
+    Setting("CONTENT_BIND", str, "127.0.0.1:24816", "Address and port the content server listens on."),
+    Setting("API_PROCESSES", int, 1, "Processes of the API server."),
+    Setting("API_THREADS", int, 8, "Threads of each API process."),
+    Setting("CONTENT_PROCESSES", int, 1, "Processes of the content server."),
+    Setting("WORKERS", int, 2, "Worker processes under one supervisor."),
+    Setting("ADMIN_PASSWORD", str, "", "Password of a new admin user; empty means one is generated.", secret=True),
+    # The wire
+    Setting("API_ROOT", str, "/pulp/", "Path under which the API is served; ends in a slash."),
+    Setting("CONTENT_ORIGIN", str, "", "Scheme and host that clients reach the content server by; empty: CONTENT_BIND."),
+    Setting("CONTENT_PATH_PREFIX", str, "/pulp/content/", "Path under which content is served; ends in a slash."),
+    Setting("DOMAIN_ENABLED", bool, False, "Put each team's objects into a domain of their own."),
+    Setting("PAGE_SIZE", int, 100, "Results on one page of a list where the request names no limit."),
+    Setting("MAX_PAGE_SIZE", int, 1000, "Most results on one page of a list."),
+    Setting("MAX_BODY_SIZE", int, 10 * 1024 * 1024, "Largest JSON or form body of a request, in bytes."),
+    # Content
+    Setting("STORAGE", dict, {"class": "local"}, "Object store: {\"class\": \"local\"} or obstore's options."),
+    Setting("ALLOWED_IMPORT_PATHS", list, [], "Folders below which file:// remotes and imports may read."),
+    Setting("ALLOWED_CONTENT_CHECKSUMS", list, ["sha224", "sha256", "sha384", "sha512"], "Digests that are computed."),
+    Setting("ORPHAN_PROTECTION_TIME", int, 24 * 60, "Minutes for which an orphan is kept."),
+    Setting("UPLOAD_PROTECTION_TIME", int, 0, "Minutes after which an unfinished upload is dropped; 0: never."),
+    Setting("TASK_PROTECTION_TIME", int, 0, "Minutes after which a finished task is dropped; 0: never."),
+    Setting("TMPFILE_PROTECTION_TIME", int, 0, "Minutes after which a temporary file is dropped; 0: never."),
+    Setting("DISTRIBUTED_PUBLICATION_RETENTION_PERIOD", int, 3 * 24 * 60 * 60,
+            "Seconds for which a superseded publication is still served."),
+    # Tasks
+    Setting("WORKER_THREADS", int, 1, "Tasks at a time in one worker process; keep 1 unless actors are thread-safe."),
+    Setting("WORKER_TTL", int, 30, "Seconds without a sign of life after which a worker counts as lost."),
+    Setting("WORKER_GRACE_PERIOD", int, 30, "Seconds a stopping worker gives its task before it hands it back."),
+    Setting("WORKER_MAX_TASKS", int, 0, "Tasks after which a worker process is replaced; 0: never."),
+    Setting("WORKER_MAX_MEMORY", int, 0, "Resident MiB after which a worker process is replaced; 0: never."),
+    Setting("TASK_CANCEL_GRACE", int, 5, "Seconds a cancelled actor has to react before its process is killed."),
+    Setting("TASK_DIAGNOSTICS", bool, False, "Allow tasks to record diagnostics on request."),
+    Setting("DIAGNOSTIC_ACTORS", bool, False, "Register harmless actors to try a queue with."),
+    # Security
+    Setting("DB_ENCRYPTION_KEY", str, "", "File of Fernet keys, newest first; empty: <data dir>/keys/database.key."),
+    Setting("PASSWORD_CACHE_TTL", int, 30, "Seconds for which a verified password is remembered under a keyed hash."),
+    Setting("REMOTE_ADDRESSES", str, "default", "Which addresses a remote may reach: default, public or any."),
+    # Logs
+    Setting("LOG_LEVEL", str, "INFO", "Least severe level that is logged."),
+    Setting("LOG_FORMAT", str, "auto", "console, json or auto (console on a terminal)."),
+)
+
+
+class Settings:
+    """The settings in force, read as attributes: ``settings.API_BIND``. Loaded on first use."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] | None = None
+        self._sources: dict[str, str] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        if self._values is None:
+            self.load()
+        assert self._values is not None
+        try:
+            return self._values[name]
+        except KeyError:
+            raise AttributeError(f"no setting named {name}") from None
+
+    def load(self, environ: Mapping[str, str] | None = None) -> None:
+        """Read defaults, file and environment.
+
+        Raises:
+            ConfigurationError: an ill-typed value, or an unknown name in the file (the nearest known one is suggested).
+        """
+        environ = os.environ if environ is None else environ
+        values = {name: setting.default for name, setting in SETTINGS.items()}
+        sources = dict.fromkeys(SETTINGS, "default")
+        path = environ.get(ENV_PREFIX + "SETTINGS", "")
+        for name, value, source in [*_from_file(path), *_from_environment(environ)]:
+            values[name] = SETTINGS[name].coerce(value, source)
+            sources[name] = source
+        self._values, self._sources = values, sources
+
+    def source(self, name: str) -> str:
+        """Where the value in force came from: ``default``, the file's path, or the environment variable."""
+        if self._values is None:
+            self.load()
+        return self._sources[name]
+
+    def set(self, source: str, **values: Any) -> None:
+        """Put ``values`` in force, as command-line options do."""
+        if self._values is None:
+            self.load()
+        assert self._values is not None
+        for name, value in values.items():
+            self._values[name] = SETTINGS[name].coerce(value, source)
+            self._sources[name] = source
+
+    @contextmanager
+    def override(self, **values: Any) -> Iterator[None]:
+        """Put ``values`` in force for the length of a ``with`` block; for tests."""
+        if self._values is None:
+            self.load()
+        assert self._values is not None
+        before = dict(self._values)
+        self.set("override", **values)
+        try:
+            yield
+        finally:
+            self._values = before
+
+    def environment(self) -> dict[str, str]:
+        """The settings that differ from their defaults, as environment variables for a child process."""
+        if self._values is None:
+            self.load()
+        assert self._values is not None
+        return {
+            ENV_PREFIX + name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in self._values.items()
+            if value != SETTINGS[name].default
+        }
+
+    @property
+    def data_dir(self) -> Path:
+        """The data directory as a path, with its default filled in."""
+        configured = self.DATA_DIR
+        return Path(configured).expanduser().absolute() if configured else Path.home() / ".local/share/pulp-actor"
+
+    @property
+    def content_origin(self) -> str:
+        """Scheme and host of the content server as clients reach it, without a trailing slash."""
+        return self.CONTENT_ORIGIN.rstrip("/") or f"http://{self.CONTENT_BIND}"
+
+
+def _from_file(path: str) -> list[tuple[str, Any, str]]:
+    if not path:
+        return []
+    try:
+        table = tomllib.loads(Path(path).read_text())
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"cannot read the settings file {path}: {error}") from None
+    for name in table:
+        if name not in SETTINGS:
+            raise ConfigurationError(f"{path}: unknown setting {name}{_nearest(name)}")
+    return [(name, value, path) for name, value in table.items()]
+
+
+def _from_environment(environ: Mapping[str, str]) -> list[tuple[str, Any, str]]:
+    rows = []
+    for variable, value in environ.items():
+        name = variable.removeprefix(ENV_PREFIX)
+        if name == variable or name == "SETTINGS":
+            continue
+        if name in SETTINGS:
+            rows.append((name, value, variable))
+        else:
+            warnings.warn(f"unknown environment variable {variable}{_nearest(name)}", stacklevel=3)
+    return rows
+
+
+def _nearest(name: str) -> str:
+    close = difflib.get_close_matches(name.upper(), SETTINGS, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+settings = Settings()
