@@ -1,0 +1,27 @@
+"""What every process does before its own work: settings, logs, database, plugins, schema."""
+
+from __future__ import annotations
+
+from pulp_actor.db import configure
+from pulp_actor.db.connection import check_server
+from pulp_actor.db.migrate import check
+from pulp_actor.errors import ConfigurationError
+from pulp_actor.logs import configure_logging
+from pulp_actor.plugins import load_plugins
+from pulp_actor.settings import settings
+
+
+def bootstrap(*, check_schema: bool = True) -> None:
+    """Make this process ready to use models, the queue and plugins. Does not fork and leaves no connection open.
+
+    Raises:
+        ConfigurationError: a setting, the database or its schema cannot work; the text is one line for the user.
+    """
+    configure_logging(settings.LOG_LEVEL, settings.LOG_FORMAT)
+    if not settings.DATABASE_URL:
+        raise ConfigurationError("no database is configured: set PULP_DATABASE_URL, or use `pulp-actor up`")
+    check_server(settings.DATABASE_URL)
+    configure(settings.DATABASE_URL)
+    load_plugins()
+    if check_schema:
+        check()

@@ -1,0 +1,59 @@
+"""Structured logs: one line an event, with the correlation id of the request that caused it.
+
+Loggers of the standard library (dramatiq's, aiohttp's) are rendered the same way as ours.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextvars import ContextVar
+
+import structlog
+
+#: The id that ties a request, its task and their log lines together; sent on as ``Correlation-ID``.
+correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
+
+
+def _add_correlation_id(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    if cid := correlation_id.get():
+        event.setdefault("cid", cid)
+    return event
+
+
+def configure_logging(level: str = "INFO", form: str = "auto") -> None:
+    """Send all logs to standard error, at ``level`` and above, as ``console``, ``json`` or ``auto`` says."""
+    if form == "auto":
+        form = "console" if sys.stderr.isatty() else "json"
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.ExtraAdder(),
+        _add_correlation_id,
+    ]
+    renderer: structlog.typing.Processor
+    if form == "json":
+        shared.append(structlog.processors.format_exc_info)
+        renderer = structlog.processors.JSONRenderer()
+    else:
+        renderer = structlog.dev.ConsoleRenderer()
+    handler = logging.StreamHandler()
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+    ))
+    logging.root.handlers[:] = [handler]
+    logging.root.setLevel(level.upper())
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """A logger for ``logger.info("what happened", key=value)``."""
+    return structlog.stdlib.get_logger(name)
