@@ -111,7 +111,7 @@ def connected() -> Iterator[Database]:
 class _Hooks(threading.local):
     def __init__(self) -> None:
         self.depth = 0
-        self.before_commit: list[Callable[[], Any]] = []
+        self.before_commit: list[tuple[Callable[[list[Any]], Any], Any]] = []
         self.after_commit: list[Callable[[], Any]] = []
 
 
@@ -133,8 +133,7 @@ def transaction() -> Iterator[Database]:
             with database.atomic():
                 yield database
                 if outermost:
-                    while _hooks.before_commit:
-                        _hooks.before_commit.pop(0)()
+                    _run_before_commit()
         except BaseException:
             del _hooks.before_commit[marks[0]:], _hooks.after_commit[marks[1]:]
             raise
@@ -151,11 +150,19 @@ def in_transaction() -> bool:
     return _hooks.depth > 0
 
 
-def before_commit(callback: Callable[[], Any]) -> None:
-    """Run ``callback`` as the last thing inside the current outermost transaction."""
-    _hooks.before_commit.append(callback)
+def before_commit(callback: Callable[[list[Any]], Any], item: Any) -> None:
+    """As the last thing inside the current outermost transaction, call ``callback`` once with every item given for it."""
+    _hooks.before_commit.append((callback, item))
 
 
 def after_commit(callback: Callable[[], Any]) -> None:
     """Run ``callback`` once the current outermost transaction has committed."""
     _hooks.after_commit.append(callback)
+
+
+def _run_before_commit() -> None:
+    while _hooks.before_commit:
+        callback = _hooks.before_commit[0][0]
+        items = [item for other, item in _hooks.before_commit if other == callback]
+        _hooks.before_commit = [pair for pair in _hooks.before_commit if pair[0] != callback]
+        callback(items)

@@ -20,21 +20,24 @@ from pulp_actor.plugins import load_plugins
 MIGRATION_LOCK = 0x70756C70_6D696772
 
 
-def components() -> list[tuple[str, str]]:
+def components(*, queue_only: bool = False) -> list[tuple[str, str]]:
     """(component, directory of its migrations), in the order in which they are applied."""
-    found = [
-        ("queue", str(resources.files("pulp_actor.queue") / "migrations")),
-        ("core", str(resources.files("pulp_actor.db") / "migrations")),
-    ]
+    found = [("queue", str(resources.files("pulp_actor.queue") / "migrations"))]
+    if queue_only:
+        return found
+    found.append(("core", str(resources.files("pulp_actor.db") / "migrations")))
     found += [(plugin.name, plugin.migrations) for plugin in load_plugins() if plugin.migrations]
     return found
 
 
-def migrate() -> list[str]:
-    """Apply what is pending. Returns the applied names: ``["core.0001_initial", …]``."""
+def migrate(*, queue_only: bool = False) -> list[str]:
+    """Apply what is pending. Returns the applied names: ``["core.0001_initial", …]``.
+
+    ``queue_only`` is for those who use the task engine without the platform.
+    """
     applied = []
     with connected(), _locked():
-        for component, directory in components():
+        for component, directory in components(queue_only=queue_only):
             applied += [f"{component}.{name}" for name in _runner(component, directory).up()]
     return applied
 

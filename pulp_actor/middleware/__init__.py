@@ -1,0 +1,1 @@
+"""dramatiq middleware of ours, one concern per file."""

@@ -1,0 +1,115 @@
+"""Interrupts an actor whose task is being cancelled, or whose worker has lost its lease.
+
+A NOTIFY says that something is to be cancelled; because one can be lost, a look every few seconds backs it up, but only
+while an actor runs. The interrupt is raised in the actor's thread; the statement that the actor's connection may be in is
+cancelled too, since an exception cannot reach a thread inside libpq. What does not react is killed by the supervisor.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import psycopg2
+from dramatiq.broker import Broker, MessageProxy
+from dramatiq.middleware import Interrupt, Middleware, raise_thread_exception
+
+from pulp_actor.db import database
+from pulp_actor.logs import get_logger
+from pulp_actor.queue.engine import SQL
+from pulp_actor.queue.errors import TaskCanceled
+from pulp_actor.queue.messages import TaskMessage
+
+#: Channel on which task_cancel tells that something is to be interrupted.
+CHANNEL = "pulp_task_cancel"
+#: Seconds between two looks without a notification, while an actor runs.
+LOOK_INTERVAL = 3.0
+
+logger = get_logger(__name__)
+
+
+@dataclass
+class _Running:
+    thread: int
+    connection: Any
+    interrupted: bool = False
+
+
+class Cancel(Middleware):
+    """One watching thread per process, asleep while no actor runs."""
+
+    def __init__(self) -> None:
+        self._running: dict[UUID, _Running] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+        self._broker: Any = None
+
+    def before_worker_boot(self, broker: Broker, worker: Any) -> None:
+        self._broker = broker
+        broker.hub.subscribe(CHANNEL, lambda _payload: self._wake.set())  # type: ignore[attr-defined]
+        self._stopping = False
+        self._thread = threading.Thread(target=self._watch, name="cancel", daemon=True)
+        self._thread.start()
+
+    def after_worker_shutdown(self, broker: Broker, worker: Any) -> None:
+        self._stopping = True
+        self._wake.set()
+
+    def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
+        if isinstance(message, TaskMessage):
+            connection = None if database.is_closed() else database.connection()
+            with self._lock:
+                self._running[message.claim.task] = _Running(threading.get_ident(), connection)
+                first = len(self._running) == 1
+            if first:
+                self._wake.set()
+
+    def after_process_message(
+        self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None
+    ) -> None:
+        if isinstance(message, TaskMessage):
+            with self._lock:
+                self._running.pop(message.claim.task, None)
+
+    def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
+        self.after_process_message(broker, message)
+
+    def interrupt(self, task: UUID, kind: type[Interrupt]) -> None:
+        """Raise ``kind`` in the thread that runs ``task``, once."""
+        with self._lock:
+            running = self._running.get(task)
+            if running is None or running.interrupted:
+                return
+            running.interrupted = True
+            logger.info("interrupting", task=str(task), why=kind.__name__)
+            raise_thread_exception(running.thread, kind)
+        if running.connection is not None:
+            try:
+                running.connection.cancel()
+            except psycopg2.Error as error:
+                logger.debug("no statement to cancel", error=str(error))
+
+    def interrupt_all(self, kind: type[Interrupt]) -> None:
+        """Raise ``kind`` in every thread that runs a task."""
+        for task in list(self._running):
+            self.interrupt(task, kind)
+
+    def _watch(self) -> None:
+        while not self._stopping:
+            self._wake.wait(LOOK_INTERVAL if self._running else None)
+            self._wake.clear()
+            if self._running and not self._stopping:
+                self._look()
+
+    def _look(self) -> None:
+        try:
+            rows = self._broker.engine.execute(SQL.canceling_of, ([self._broker.worker_id],))
+        except psycopg2.Error as error:
+            logger.warning("cannot look for cancelled tasks", error=" ".join(str(error).split()))
+            return
+        for task, _worker, _attempt in rows:
+            self.interrupt(task, TaskCanceled)

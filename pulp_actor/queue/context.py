@@ -1,0 +1,135 @@
+"""What an actor can know of and do to its own task: `current_task`.
+
+Outside a worker (in a unit test that calls an actor as a plain function) the current task is a stand-in that keeps
+everything in memory.
+"""
+
+from __future__ import annotations
+
+import time
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+from pulp_actor.db import database
+from pulp_actor.queue.engine import SQL, Engine
+
+#: Seconds between two writes of one progress report.
+PROGRESS_INTERVAL = 0.5
+
+
+class Progress:
+    """A progress report. A context manager: it ends as ``completed``, or as ``failed`` or ``canceled`` with its block."""
+
+    def __init__(self, task: CurrentTask, code: str, message: str, total: int | None, suffix: str | None) -> None:
+        self.code, self.message, self.total, self.suffix = code, message, total, suffix
+        self.done = 0
+        self.state = "running"
+        self._task = task
+        self._written_at = -PROGRESS_INTERVAL
+
+    def increment(self, by: int = 1) -> None:
+        """Count ``by`` more items as done. Costs nothing most of the time: writes are at least half a second apart."""
+        self.done += by
+        if time.monotonic() - self._written_at >= PROGRESS_INTERVAL:
+            self.save()
+
+    def save(self) -> None:
+        """Write the report now."""
+        self._written_at = time.monotonic()
+        self._task._report(self)
+
+    def __enter__(self) -> Self:
+        self.save()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if kind is None:
+            self.state = "completed"
+        else:
+            self.state = "failed" if issubclass(kind, Exception) else "canceled"
+        self.save()
+
+
+class CurrentTask:
+    """The task that an actor runs as; this base class is the stand-in outside a worker.
+
+    Attributes:
+        id: the task's key, None outside a worker.
+        created_by: key of the user who asked for it.
+        reports: the progress reports so far, by code.
+        created_resources: (href, PRN) of what it made so far.
+    """
+
+    id: UUID | None = None
+    created_by: int | None = None
+    group_id: UUID | None = None
+    domain_id: UUID | None = None
+    logging_cid: str = ""
+
+    def __init__(self) -> None:
+        self.reports: dict[str, Progress] = {}
+        self.created_resources: list[tuple[str, str]] = []
+
+    def progress(self, code: str, message: str, *, total: int | None = None, suffix: str | None = None) -> Progress:
+        """A new progress report, named ``code`` on the wire. Use it as a context manager."""
+        report = self.reports[code] = Progress(self, code, message, total, suffix)
+        return report
+
+    def add_created_resource(self, href: str, prn: str) -> None:
+        """Note that the task made an object. Written with the actor's own transaction, if it is in one."""
+        self.created_resources.append((href, prn))
+
+    def _report(self, progress: Progress) -> None:
+        """Write a progress report."""
+
+
+class WorkerTask(CurrentTask):
+    """The current task in a worker: writes through the engine's connection, so that reports are seen at once even while
+    the actor is inside a long transaction."""
+
+    def __init__(self, engine: Engine, task_id: UUID, options: dict[str, Any]) -> None:
+        super().__init__()
+        self.id = task_id
+        self.created_by = options.get("created_by")
+        self.logging_cid = options.get("cid", "")
+        self.group_id = _uuid(options.get("task_group"))
+        self.domain_id = _uuid(options.get("domain"))
+        self._engine = engine
+
+    def _report(self, progress: Progress) -> None:
+        self._engine.execute(SQL.report_progress, (
+            self.id, progress.code, progress.message, progress.state, progress.total, progress.done, progress.suffix))
+
+    def add_created_resource(self, href: str, prn: str) -> None:
+        super().add_created_resource(href, prn)
+        parameters = (self.id, href, prn)
+        if not database.is_closed() and database.in_transaction():
+            database.execute_sql(SQL.add_created_resource, parameters)
+        else:
+            self._engine.execute(SQL.add_created_resource, parameters)
+
+
+class ImmediateTask(CurrentTask):
+    """The current task of an actor that runs inside its caller's transaction: its record is written at the end."""
+
+    def __init__(self, task_id: UUID, options: dict[str, Any]) -> None:
+        super().__init__()
+        self.id = task_id
+        self.created_by = options.get("created_by")
+        self.logging_cid = options.get("cid", "")
+        self.group_id = _uuid(options.get("task_group"))
+        self.domain_id = _uuid(options.get("domain"))
+
+
+_current: ContextVar[CurrentTask | None] = ContextVar("current_task", default=None)
+
+
+def current_task() -> CurrentTask:
+    """The task that is running here; a new in-memory stand-in when none is."""
+    return _current.get() or CurrentTask()
+
+
+def _uuid(value: str | None) -> UUID | None:
+    return UUID(value) if value else None

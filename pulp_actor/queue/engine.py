@@ -1,0 +1,184 @@
+"""The engine: one method per critical section of the queue, each one statement and one commit.
+
+It owns one connection of its own beside the pool, shared by the threads of a process under a lock: claiming, ending and
+progress are single round trips, and must not depend on what an actor does with its own connection.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+from uuid import UUID
+
+import psycopg2
+from psycopg2.extras import Json, register_uuid
+
+from pulp_actor.db import load_queries
+from pulp_actor.db.connection import connect_raw
+
+register_uuid()
+SQL = load_queries("pulp_actor.queue", "queries.sql")
+
+#: SQLSTATE of "start over in strict mode"; see task_lock_for_release in functions.sql.
+START_OVER = "PA001"
+
+
+@dataclass
+class TaskSpec:
+    """What is dispatched. ``message`` is the dramatiq message as text; ``delay`` is in seconds."""
+
+    id: UUID
+    actor: str
+    queue: str
+    message: str
+    exclusive: list[str] = field(default_factory=list)
+    shared: list[str] = field(default_factory=list)
+    priority: int = 0
+    fair_key: str | None = None
+    delay: float | None = None
+    retry_on_loss: bool = False
+    immediate: bool = False
+    domain_id: UUID | None = None
+    created_by: int | None = None
+    logging_cid: str = ""
+    parent_id: UUID | None = None
+    group_id: UUID | None = None
+    diagnostics: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A task that runs under a worker's lease. ``attempt`` is the fencing token: every write that ends the task carries
+    it, and is refused once somebody else has taken the task over."""
+
+    task: UUID
+    worker: UUID
+    attempt: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Running:
+    """A row of what runs under a lease."""
+
+    task: UUID
+    worker: UUID
+    attempt: int
+    canceling: bool
+    retry_on_loss: bool
+
+
+class Engine:
+    """Calls the queue's SQL. Safe to use from several threads."""
+
+    def __init__(self, connect: Callable[[], Any] = connect_raw) -> None:
+        self._connect = connect
+        self._lock = threading.Lock()
+        self._conn: Any = None
+        #: How often the connection has been opened; a change tells a worker to look for claims whose answer was lost.
+        self.connections = 0
+
+    def execute(self, query: str, parameters: Sequence[Any] = (), *, cursor: Any = None) -> list[tuple[Any, ...]]:
+        """Run one statement on the engine's own connection, or on ``cursor`` inside somebody's transaction.
+
+        Raises:
+            psycopg2.Error: what the server answered. After an OperationalError or InterfaceError the next call connects
+                again.
+        """
+        if cursor is not None:
+            cursor.execute(query, parameters)
+            return cursor.fetchall() if cursor.description else []
+        with self._lock:
+            conn = self._open()
+            try:
+                with conn.cursor() as own:
+                    own.execute(query, parameters)
+                    return own.fetchall() if own.description else []
+            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+                self._discard()
+                raise
+
+    def close(self) -> None:
+        with self._lock:
+            self._discard()
+
+    def dispatch(self, specs: Iterable[TaskSpec], *, cursor: Any = None) -> None:
+        """Write tasks, locks and messages: all or nothing."""
+        self.execute(SQL.dispatch, (json.dumps([asdict(spec) for spec in specs], default=str),), cursor=cursor)
+
+    def claim(self, queue: str, worker: UUID) -> Claim | None:
+        """The next message of ``queue``, now running under ``worker``'s lease, or None."""
+        rows = self.execute(SQL.claim, (queue, worker))
+        return Claim(task=rows[0][0], worker=worker, attempt=rows[0][1], message=rows[0][2]) if rows else None
+
+    def finish(self, claim: Claim | Running, state: str, *, error: Any = None, result: Any = None) -> bool:
+        """End a task; its locks go to the next in line. False: the lease was lost and nothing was written."""
+        return self._release(
+            SQL.finish, (claim.task, claim.worker, claim.attempt, state, _json(error), _json(result)))
+
+    def finish_with(self, claim: Claim, state: str, followups: Sequence[TaskSpec], *, error: Any = None,
+                    result: Any = None) -> bool:
+        """As `finish`, and dispatch what follows from the task in the same transaction."""
+        exclusive = sorted({name for spec in followups for name in spec.exclusive})
+        shared = sorted({name for spec in followups for name in spec.shared})
+        with self._lock:
+            conn = self._open()
+            try:
+                with conn.cursor() as cursor:
+                    cursor.execute("BEGIN")
+                    # Everything is locked in one go, for the order of locks holds across both statements.
+                    cursor.execute(SQL.lock_with_task, (exclusive, shared, claim.task))
+                    cursor.execute(SQL.finish, (
+                        claim.task, claim.worker, claim.attempt, state, _json(error), _json(result), True))
+                    (done,) = cursor.fetchone()
+                    if done:
+                        self.dispatch(followups, cursor=cursor)
+                    cursor.execute("COMMIT" if done else "ROLLBACK")
+                    return bool(done)
+            except psycopg2.Error:
+                self._discard()
+                raise
+
+    def give_back(self, claim: Claim | Running, *, delay: float | None = None, message: str | None = None,
+                  error: Any = None, count: bool = False) -> bool:
+        """Send a running task to the end of its line, after ``delay`` seconds if given. ``count``: it is a retry."""
+        return self._release(
+            SQL.give_back, (claim.task, claim.worker, claim.attempt, delay, message, _json(error), count))
+
+    def cancel(self, task: UUID | str) -> str | None:
+        """Cancel a task. Returns the state it is in then, or None when there is no such task."""
+        return self._release(SQL.cancel, (task,))
+
+    def running_of(self, workers: Sequence[UUID]) -> list[Running]:
+        """What runs under these workers' leases."""
+        return [
+            Running(task, worker, attempt, state == "canceling", retry_on_loss)
+            for task, worker, attempt, state, retry_on_loss in self.execute(SQL.running_of, (list(workers),))
+        ]
+
+    def _release(self, query: str, parameters: tuple[Any, ...]) -> Any:
+        """Run a statement that gives locks back; start over in strict mode when an exclusive ticket turned up meanwhile."""
+        try:
+            return self.execute(query, (*parameters, False))[0][0]
+        except psycopg2.Error as error:
+            if error.pgcode != START_OVER:
+                raise
+        return self.execute(query, (*parameters, True))[0][0]
+
+    def _open(self) -> Any:
+        if self._conn is None or self._conn.closed:
+            self._conn = self._connect()
+            self.connections += 1
+        return self._conn
+
+    def _discard(self) -> None:
+        if self._conn is not None:
+            self._conn.close()
+            self._conn = None
+
+
+def _json(value: Any) -> Json | None:
+    return None if value is None else Json(value)

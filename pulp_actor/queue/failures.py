@@ -1,0 +1,33 @@
+"""How an exception is kept in a task's record: a description for people and a traceback for developers, without secrets."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from typing import Any
+
+from dramatiq.middleware import TimeLimitExceeded
+
+from pulp_actor.errors import PulpActorError
+
+_CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/\s@:]+:[^/\s@]+(?=@)")
+_SECRET_ASSIGNMENT = re.compile(
+    r"(?i)\b(password|passwd|secret|token|client_key|proxy_password|authorization)(['\"]?\s*[:=]\s*)(['\"]?)[^\s'\",;]+")
+
+
+def mask_secrets(text: str) -> str:
+    """``text`` with credentials in URLs and values that are called a secret replaced by ``***``."""
+    text = _CREDENTIALS_IN_URL.sub("***", text)
+    return _SECRET_ASSIGNMENT.sub(r"\1\2\3***", text)
+
+
+def failure(error: BaseException) -> dict[str, Any]:
+    """``{"description": …, "traceback": …}`` of an exception."""
+    if isinstance(error, PulpActorError):
+        description = str(error)
+    elif isinstance(error, TimeLimitExceeded):
+        description = "The task ran into its time limit."
+    else:
+        description = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    trace = "".join(traceback.format_exception(error, limit=-30))
+    return {"description": mask_secrets(description), "traceback": mask_secrets(trace)}

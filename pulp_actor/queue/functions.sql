@@ -1,0 +1,421 @@
+-- The engine's critical sections, one function each, so that each is one round trip and one commit.
+--
+-- Order of locks, everywhere: advisory locks of the resources (sorted by key), then messages, then task rows (sorted by
+-- id). All tickets of a task are taken in one critical section, so that waits cannot form a cycle.
+--
+-- Every function is VOLATILE plpgsql: under READ COMMITTED each statement in it sees what committed before that
+-- statement, and so what was committed before the advisory locks were obtained.
+
+-- How far apart the turns of one fair key are in virtual time, and what one step of priority is worth.
+CREATE OR REPLACE FUNCTION task_turn() RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT 100::bigint';
+CREATE OR REPLACE FUNCTION task_priority_step() RETURNS bigint LANGUAGE sql IMMUTABLE AS 'SELECT 1000::bigint';
+
+-- Take the advisory locks of some resources. Shared resources are locked in shared mode, so that the commits of tasks
+-- that share a busy resource do not queue up; `p_strict` asks for exclusive mode.
+CREATE OR REPLACE FUNCTION task_lock(p_exclusive text[], p_shared text[], p_strict boolean DEFAULT false)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    r record;
+BEGIN
+    FOR r IN
+        SELECT key, bool_or(x) AS x
+        FROM (
+            SELECT hashtextextended(resource, 7), true FROM unnest(p_exclusive) AS resource
+            UNION ALL
+            SELECT hashtextextended(resource, 7), p_strict FROM unnest(p_shared) AS resource
+        ) AS wanted (key, x)
+        GROUP BY key
+        ORDER BY key
+    LOOP
+        IF r.x THEN
+            PERFORM pg_advisory_xact_lock(r.key);
+        ELSE
+            PERFORM pg_advisory_xact_lock_shared(r.key);
+        END IF;
+    END LOOP;
+END $$;
+
+-- Put the messages of some tasks, which nothing blocks any more, into their queues, and wake the workers.
+--
+-- Start-time fair queueing: a message's turn comes one step after the last turn of the same fair key, and not before
+-- now; so a key with 20,000 messages does not delay another key's first. Ageing is built in, for virtual time moves on
+-- with each claim: neither a busy key nor a low priority can be starved.
+CREATE OR REPLACE FUNCTION task_enqueue(p_tasks uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    t record;
+    turn bigint;
+    now_virtual bigint := dramatiq.virtual_time();
+BEGIN
+    FOR t IN SELECT id, actor, queue, priority, fair_key FROM task WHERE id = ANY (p_tasks) ORDER BY seq LOOP
+        SELECT greatest(now_virtual, tag + task_turn()) INTO turn
+        FROM dramatiq.queue
+        WHERE fair_key = t.priority || ' ' || t.fair_key AND state = 'queued'
+        ORDER BY fair_key DESC, tag DESC
+        LIMIT 1;
+        turn := coalesce(turn, now_virtual);
+        INSERT INTO dramatiq.queue (message_id, queue_name, state, message, fair_key, tag, rank)
+        VALUES (
+            t.id, t.queue, 'queued',
+            jsonb_build_object(
+                'queue_name', t.queue, 'actor_name', t.actor, 'args', '[]'::jsonb, 'kwargs', '{}'::jsonb,
+                'options', '{}'::jsonb, 'message_id', t.id, 'message_timestamp', 0),
+            t.priority || ' ' || t.fair_key, turn, turn + t.priority * task_priority_step()
+        )
+        -- A result of an earlier attempt may hold the row.
+        ON CONFLICT (message_id) DO UPDATE SET
+            state = 'queued', queue_name = excluded.queue_name, message = excluded.message,
+            fair_key = excluded.fair_key, tag = excluded.tag, rank = excluded.rank;
+        PERFORM pg_notify('dramatiq.' || t.queue || '.enqueue', '');
+    END LOOP;
+END $$;
+
+-- Take a task's tickets. Returns how many were not granted. The caller holds the advisory locks.
+CREATE OR REPLACE FUNCTION task_take_tickets(p_task uuid, p_exclusive text[], p_shared text[])
+RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    blockers integer;
+BEGIN
+    WITH taken AS (
+        INSERT INTO task_ticket (task_id, resource, shared, granted)
+        SELECT p_task, r, false,
+            NOT EXISTS (SELECT FROM task_ticket AS o WHERE o.resource = r AND o.granted)
+            AND NOT EXISTS (SELECT FROM task_ticket AS o WHERE o.resource = r AND NOT o.granted)
+        FROM unnest(p_exclusive) AS r
+        UNION ALL
+        SELECT p_task, r, true,
+            NOT EXISTS (SELECT FROM task_ticket AS o WHERE o.resource = r AND o.granted AND NOT o.shared)
+            AND NOT EXISTS (SELECT FROM task_ticket AS o WHERE o.resource = r AND NOT o.granted AND NOT o.shared)
+        FROM unnest(p_shared) AS r
+        RETURNING granted
+    )
+    SELECT count(*) FILTER (WHERE NOT granted) INTO blockers FROM taken;
+    RETURN blockers;
+END $$;
+
+-- Give back a task's tickets and grant each resource to whoever is next: every shared ticket before the first exclusive
+-- one, or that one if nobody holds the resource. Tasks that nothing blocks any more get their messages. The caller holds
+-- the advisory locks.
+CREATE OR REPLACE FUNCTION task_release_tickets(p_task uuid, p_exclusive text[], p_shared text[])
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    r text;
+    first_exclusive bigint;
+    granted_now uuid[];
+    granted_all uuid[] := '{}';
+    free uuid[];
+BEGIN
+    DELETE FROM task_ticket WHERE task_id = p_task;
+    FOREACH r IN ARRAY p_exclusive || p_shared LOOP
+        CONTINUE WHEN NOT EXISTS (SELECT FROM task_ticket WHERE resource = r AND NOT granted);
+        CONTINUE WHEN EXISTS (SELECT FROM task_ticket WHERE resource = r AND granted AND NOT shared);
+        SELECT seq INTO first_exclusive
+        FROM task_ticket WHERE resource = r AND NOT granted AND NOT shared ORDER BY seq LIMIT 1;
+        WITH given AS (
+            UPDATE task_ticket SET granted = true
+            WHERE resource = r AND NOT granted AND shared AND (first_exclusive IS NULL OR seq < first_exclusive)
+            RETURNING task_id
+        )
+        SELECT array_agg(task_id) INTO granted_now FROM given;
+        IF granted_now IS NULL AND first_exclusive IS NOT NULL
+            AND NOT EXISTS (SELECT FROM task_ticket WHERE resource = r AND granted)
+        THEN
+            WITH given AS (
+                UPDATE task_ticket SET granted = true
+                WHERE resource = r AND NOT granted AND NOT shared AND seq = first_exclusive
+                RETURNING task_id
+            )
+            SELECT array_agg(task_id) INTO granted_now FROM given;
+        END IF;
+        granted_all := granted_all || coalesce(granted_now, '{}');
+    END LOOP;
+    IF granted_all = '{}' THEN
+        RETURN;
+    END IF;
+    PERFORM FROM task WHERE id = ANY (granted_all) ORDER BY id FOR UPDATE;
+    WITH grants AS (
+        SELECT id, count(*) AS n FROM unnest(granted_all) AS id GROUP BY id
+    ), unblocked AS (
+        UPDATE task SET
+            blockers = blockers - grants.n,
+            unblocked_at = CASE WHEN blockers = grants.n THEN clock_timestamp() ELSE unblocked_at END
+        FROM grants WHERE task.id = grants.id
+        RETURNING task.id, task.blockers
+    )
+    SELECT array_agg(id) INTO free FROM unblocked WHERE blockers = 0;
+    IF free IS NOT NULL THEN
+        PERFORM task_enqueue(free);
+    END IF;
+END $$;
+
+-- Dispatch tasks: [{"id": …, "actor": …, "message": …, "exclusive": […], "shared": […], …}, …], in this order.
+-- All their resources are locked at once, in order, so that two dispatchers cannot deadlock.
+CREATE OR REPLACE FUNCTION task_dispatch(p_tasks jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    t record;
+    blockers_now integer;
+BEGIN
+    PERFORM task_lock(
+        ARRAY(SELECT DISTINCT r FROM jsonb_array_elements(p_tasks) AS x, jsonb_array_elements_text(x -> 'exclusive') AS r),
+        ARRAY(SELECT DISTINCT r FROM jsonb_array_elements(p_tasks) AS x, jsonb_array_elements_text(x -> 'shared') AS r)
+    );
+    FOR t IN
+        SELECT * FROM jsonb_to_recordset(p_tasks) AS x (
+            id uuid, actor text, queue text, message text, exclusive text[], shared text[], priority integer,
+            fair_key text, delay double precision, retry_on_loss boolean, immediate boolean, domain_id uuid,
+            created_by integer, logging_cid text, parent_id uuid, group_id uuid, diagnostics text[])
+    LOOP
+        INSERT INTO task (
+            id, actor, queue, message, exclusive, shared, priority, fair_key, eta, retry_on_loss, immediate,
+            domain_id, created_by, logging_cid, parent_id, group_id, diagnostics, unblocked_at)
+        VALUES (
+            t.id, t.actor, t.queue, t.message, t.exclusive, t.shared, t.priority, t.fair_key,
+            clock_timestamp() + t.delay * interval '1 second', t.retry_on_loss, t.immediate,
+            coalesce(t.domain_id, '00000000-0000-7000-8000-000000000001'), t.created_by, t.logging_cid, t.parent_id,
+            t.group_id, t.diagnostics,
+            CASE WHEN t.exclusive = '{}' AND t.shared = '{}' AND t.delay IS NULL THEN clock_timestamp() END);
+        IF t.delay IS NOT NULL THEN
+            PERFORM pg_notify('pulp_task_delayed', '');
+            CONTINUE;
+        END IF;
+        IF t.exclusive <> '{}' OR t.shared <> '{}' THEN
+            blockers_now := task_take_tickets(t.id, t.exclusive, t.shared);
+            IF blockers_now > 0 THEN
+                UPDATE task SET blockers = blockers_now WHERE id = t.id;
+                CONTINUE;
+            END IF;
+            UPDATE task SET unblocked_at = clock_timestamp() WHERE id = t.id;
+        END IF;
+        PERFORM task_enqueue(ARRAY[t.id]);
+    END LOOP;
+END $$;
+
+-- Lock the resources and say whether a task that wants them could start at once, ahead of nobody. For tasks that run
+-- inside the caller's transaction: the advisory locks keep everyone else out until it ends.
+CREATE OR REPLACE FUNCTION task_try(p_exclusive text[], p_shared text[]) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM task_lock(p_exclusive, p_shared);
+    RETURN NOT EXISTS (SELECT FROM task_ticket WHERE resource = ANY (p_exclusive))
+        AND NOT EXISTS (SELECT FROM task_ticket WHERE resource = ANY (p_shared) AND granted AND NOT shared)
+        AND NOT EXISTS (SELECT FROM task_ticket WHERE resource = ANY (p_shared) AND NOT granted AND NOT shared);
+END $$;
+
+-- Claim the next message of a queue for a worker: the message goes, the task runs. Returns no row when there is none.
+-- A message that a stock dramatiq-pg producer sent has no task yet; it gets one now.
+CREATE OR REPLACE FUNCTION task_claim(p_queue text, p_worker uuid)
+RETURNS TABLE (task_id uuid, task_attempt integer, task_message text) LANGUAGE plpgsql AS $$
+DECLARE
+    m record;
+BEGIN
+    LOOP
+        DELETE FROM dramatiq.queue AS q
+        WHERE q.message_id = (
+            SELECT c.message_id FROM dramatiq.queue AS c
+            WHERE c.queue_name = p_queue AND c.state = 'queued'
+            ORDER BY c.rank, c.seq LIMIT 1
+            FOR UPDATE SKIP LOCKED
+        )
+        RETURNING q.message_id, q.message, q.tag INTO m;
+        IF NOT FOUND THEN
+            RETURN;
+        END IF;
+        IF m.tag > nextval('dramatiq.clock') THEN
+            PERFORM setval('dramatiq.clock', m.tag);
+        END IF;
+        UPDATE task SET
+            state = 'running', worker_id = p_worker, attempt = attempt + 1, started_at = clock_timestamp(),
+            pulp_last_updated = clock_timestamp()
+        WHERE id = m.message_id AND state = 'waiting' AND blockers = 0
+        RETURNING id, attempt, message INTO task_id, task_attempt, task_message;
+        IF FOUND THEN
+            RETURN NEXT;
+            RETURN;
+        END IF;
+        INSERT INTO task (id, actor, queue, message, state, worker_id, attempt, unblocked_at, started_at)
+        VALUES (
+            m.message_id, m.message ->> 'actor_name', p_queue, m.message::text, 'running', p_worker, 1,
+            clock_timestamp(), clock_timestamp())
+        ON CONFLICT (id) DO NOTHING
+        RETURNING id, attempt, message INTO task_id, task_attempt, task_message;
+        IF FOUND THEN
+            RETURN NEXT;
+            RETURN;
+        END IF;
+        -- A message of a task that has ended or runs already: it was stale, and is gone.
+    END LOOP;
+END $$;
+
+-- Lock the resources of a task that is about to give its tickets back. Where an exclusive ticket waits behind a shared
+-- one, granting it needs the exclusive mode; whoever finds that out too late starts over in strict mode.
+CREATE OR REPLACE FUNCTION task_lock_for_release(p_exclusive text[], p_shared text[], p_strict boolean)
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    whole boolean := p_strict;
+BEGIN
+    IF p_shared <> '{}' AND NOT whole THEN
+        whole := EXISTS (SELECT FROM task_ticket WHERE resource = ANY (p_shared) AND NOT granted AND NOT shared);
+    END IF;
+    PERFORM task_lock(p_exclusive, p_shared, whole);
+    IF p_shared <> '{}' AND NOT whole
+        AND EXISTS (SELECT FROM task_ticket WHERE resource = ANY (p_shared) AND NOT granted AND NOT shared)
+    THEN
+        RAISE EXCEPTION 'an exclusive ticket waits: start over in strict mode' USING ERRCODE = 'PA001';
+    END IF;
+END $$;
+
+-- End a running task, if it is still this worker's attempt; its locks go to the next in line. False: the caller has lost
+-- its lease, and nothing was written.
+CREATE OR REPLACE FUNCTION task_finish(
+    p_task uuid, p_worker uuid, p_attempt integer, p_state text, p_error jsonb, p_result jsonb, p_strict boolean)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    t record;
+BEGIN
+    SELECT exclusive, shared INTO t FROM task WHERE id = p_task;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    IF t.exclusive <> '{}' OR t.shared <> '{}' THEN
+        PERFORM task_lock_for_release(t.exclusive, t.shared, p_strict);
+    END IF;
+    UPDATE task SET
+        state = p_state, error = p_error, result = p_result, finished_at = clock_timestamp(),
+        pulp_last_updated = clock_timestamp()
+    WHERE id = p_task AND worker_id = p_worker AND attempt = p_attempt AND state IN ('running', 'canceling');
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    IF t.exclusive <> '{}' OR t.shared <> '{}' THEN
+        PERFORM task_release_tickets(p_task, t.exclusive, t.shared);
+    END IF;
+    RETURN true;
+END $$;
+
+-- Send a running task back to wait: it gives its locks back and joins the end of the line, now or after a delay.
+-- `p_count` says whether this counts as a retry (an error) or not (it was handed back unharmed).
+CREATE OR REPLACE FUNCTION task_return(
+    p_task uuid, p_worker uuid, p_attempt integer, p_delay double precision, p_message text, p_error jsonb,
+    p_count boolean, p_strict boolean)
+RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    t record;
+    blockers_now integer := 0;
+BEGIN
+    SELECT exclusive, shared INTO t FROM task WHERE id = p_task;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM task_lock_for_release(t.exclusive, t.shared, p_strict OR (p_delay IS NULL AND t.shared <> '{}'));
+    UPDATE task SET
+        state = 'waiting', worker_id = NULL, error = p_error, message = coalesce(p_message, message),
+        retries = retries + p_count::integer, started_at = NULL,
+        eta = clock_timestamp() + p_delay * interval '1 second',
+        unblocked_at = NULL, pulp_last_updated = clock_timestamp()
+    WHERE id = p_task AND worker_id = p_worker AND attempt = p_attempt AND state = 'running';
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM task_release_tickets(p_task, t.exclusive, t.shared);
+    IF p_delay IS NOT NULL THEN
+        PERFORM pg_notify('pulp_task_delayed', '');
+        RETURN true;
+    END IF;
+    PERFORM task_start_waiting(p_task, t.exclusive, t.shared);
+    RETURN true;
+END $$;
+
+-- Put a waiting task without tickets in line. The caller holds the advisory locks.
+CREATE OR REPLACE FUNCTION task_start_waiting(p_task uuid, p_exclusive text[], p_shared text[])
+RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    blockers_now integer := task_take_tickets(p_task, p_exclusive, p_shared);
+BEGIN
+    IF blockers_now > 0 THEN
+        UPDATE task SET blockers = blockers_now WHERE id = p_task;
+    ELSE
+        UPDATE task SET unblocked_at = clock_timestamp() WHERE id = p_task;
+        PERFORM task_enqueue(ARRAY[p_task]);
+    END IF;
+END $$;
+
+-- Put a delayed task that is due in line. False: somebody else has, or it was cancelled.
+CREATE OR REPLACE FUNCTION task_start_due(p_task uuid) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    t record;
+BEGIN
+    SELECT exclusive, shared INTO t FROM task WHERE id = p_task;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM task_lock(t.exclusive, t.shared);
+    UPDATE task SET eta = NULL WHERE id = p_task AND state = 'waiting' AND eta IS NOT NULL;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    PERFORM task_start_waiting(p_task, t.exclusive, t.shared);
+    RETURN true;
+END $$;
+
+-- Cancel a task: a waiting one at once, a running one by asking its worker. Returns the state it is in then, or null when
+-- there is no such task.
+CREATE OR REPLACE FUNCTION task_cancel(p_task uuid, p_strict boolean) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    t record;
+    answer text;
+BEGIN
+    SELECT exclusive, shared INTO t FROM task WHERE id = p_task;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    PERFORM task_lock_for_release(t.exclusive, t.shared, p_strict);
+    DELETE FROM dramatiq.queue WHERE message_id = p_task AND state = 'queued';
+    UPDATE task SET
+        state = 'canceled', eta = NULL, blockers = 0, finished_at = clock_timestamp(),
+        pulp_last_updated = clock_timestamp()
+    WHERE id = p_task AND state = 'waiting';
+    IF FOUND THEN
+        PERFORM task_release_tickets(p_task, t.exclusive, t.shared);
+        RETURN 'canceled';
+    END IF;
+    UPDATE task SET state = 'canceling', pulp_last_updated = clock_timestamp() WHERE id = p_task AND state = 'running';
+    IF FOUND THEN
+        PERFORM pg_notify('pulp_task_cancel', '');
+    END IF;
+    SELECT state INTO answer FROM task WHERE id = p_task;
+    RETURN answer;
+END $$;
+
+-- Heal what should never happen: messages of ready tasks that were deleted from outside, and messages that a stock
+-- dramatiq-pg producer delayed and that are due. Returns how many were put into their queues.
+CREATE OR REPLACE FUNCTION task_heal() RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    lost uuid[];
+    healed integer;
+    q text;
+BEGIN
+    SELECT array_agg(id) INTO lost FROM (
+        SELECT t.id FROM task AS t
+        WHERE t.state = 'waiting' AND t.blockers = 0 AND t.eta IS NULL
+            AND NOT EXISTS (SELECT FROM dramatiq.queue AS m WHERE m.message_id = t.id AND m.state = 'queued')
+        LIMIT 1000
+        FOR UPDATE SKIP LOCKED
+    ) AS found;
+    IF lost IS NOT NULL THEN
+        PERFORM task_enqueue(lost);
+    END IF;
+    healed := coalesce(cardinality(lost), 0);
+    FOR q IN
+        WITH due AS (
+            UPDATE dramatiq.queue SET
+                queue_name = left(queue_name, -3),
+                message = (message #- '{options,eta}') || jsonb_build_object('queue_name', left(queue_name, -3))
+            WHERE right(queue_name, 3) = '.DQ' AND state = 'queued'
+                AND (message #>> '{options,eta}')::bigint <= extract(epoch FROM clock_timestamp()) * 1000
+            RETURNING queue_name
+        )
+        SELECT queue_name FROM due
+    LOOP
+        healed := healed + 1;
+        PERFORM pg_notify('dramatiq.' || q || '.enqueue', '');
+    END LOOP;
+    RETURN healed;
+END $$;

@@ -1,0 +1,56 @@
+"""How a dramatiq message is kept in a task's row, and what a consumer hands to a dramatiq worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from dramatiq.broker import MessageProxy
+from dramatiq.message import Message
+
+from pulp_actor.queue.engine import Claim, TaskSpec
+
+
+class Codec(Protocol):
+    """Turns an encoded message into what is stored, and back."""
+
+    def encode(self, text: str) -> str: ...
+
+    def decode(self, text: str) -> str: ...
+
+
+class Plain:
+    """Stores messages as they are."""
+
+    def encode(self, text: str) -> str:
+        return text
+
+    def decode(self, text: str) -> str:
+        return text
+
+
+@dataclass
+class Outcome:
+    """How the processing of a message went."""
+
+    result: Any = None
+    error: BaseException | None = None
+    skipped: bool = False
+
+
+class TaskMessage(MessageProxy):
+    """A claimed message: what dramatiq's worker passes around until it is acknowledged.
+
+    Attributes:
+        claim: the lease that every write about it carries.
+        outcome: how the actor ended.
+        retry_delay: seconds after which dramatiq's Retries wants it again; None: not at all.
+        followups: what middleware enqueued after the actor ended; written with the end of the task, or not at all.
+    """
+
+    def __init__(self, message: Message, claim: Claim) -> None:
+        super().__init__(message)
+        self.claim = claim
+        self.outcome = Outcome()
+        self.retry_delay: float | None = None
+        self.followups: list[TaskSpec] = []

@@ -1,0 +1,141 @@
+-- The short statements of the task engine; the critical sections are functions, in functions.sql.
+
+-- name: dispatch
+-- Dispatch tasks, in the order of the JSON array.
+SELECT task_dispatch(%s)
+
+-- name: try_locks
+-- Whether a task with these resources could start at once; holds everyone else off until the transaction ends.
+SELECT task_try(%s, %s)
+
+-- name: record_immediate
+-- The record of a task that ran inside its caller's transaction.
+INSERT INTO task (
+    id, actor, queue, message, exclusive, shared, immediate, created_by, logging_cid, parent_id, group_id, domain_id,
+    attempt, state, error, result, unblocked_at, started_at, finished_at)
+VALUES (%s, %s, %s, %s, %s, %s, true, %s, %s, %s, %s, coalesce(%s, '00000000-0000-7000-8000-000000000001'::uuid),
+    1, %s, %s, %s, %s, %s, clock_timestamp())
+
+-- name: claim
+-- The next message of a queue, now running under this worker's lease.
+SELECT * FROM task_claim(%s, %s)
+
+-- name: finish
+-- End a running task; false when the lease was lost.
+SELECT task_finish(%s, %s, %s, %s, %s, %s, %s)
+
+-- name: lock_with_task
+-- Lock some resources together with those of a task.
+SELECT task_lock(%s || exclusive, %s || shared, true) FROM task WHERE id = %s
+
+-- name: give_back
+-- Send a running task back to wait; false when the lease was lost.
+SELECT task_return(%s, %s, %s, %s, %s, %s, %s, %s)
+
+-- name: cancel
+-- Cancel a task; the state it is in then.
+SELECT task_cancel(%s, %s)
+
+-- name: running_of
+-- What runs under some workers' leases.
+SELECT id, worker_id, attempt, state, retry_on_loss FROM task
+WHERE worker_id = ANY (%s::uuid[]) AND state IN ('running', 'canceling')
+
+-- name: canceling_of
+-- Which tasks under some workers' leases are to be interrupted.
+SELECT id, worker_id, attempt FROM task WHERE worker_id = ANY (%s::uuid[]) AND state = 'canceling'
+
+-- name: report_progress
+-- Write a progress report, or what has changed in it.
+INSERT INTO progress_report (task_id, code, message, state, total, done, suffix)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (task_id, code) DO UPDATE SET
+    message = excluded.message, state = excluded.state, total = excluded.total, done = excluded.done,
+    suffix = excluded.suffix
+
+-- name: add_created_resource
+-- Note what a task made.
+INSERT INTO created_resource (task_id, href, prn) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
+
+-- name: register
+-- A process reports for work, or comes back after its connection was lost. No row: it was declared gone meanwhile.
+INSERT INTO worker (id, kind, name, host, pid, versions, lease_pid)
+VALUES (%s, %s, %s, %s, %s, %s, pg_backend_pid())
+ON CONFLICT (id) DO UPDATE SET
+    lease_pid = excluded.lease_pid, beat = worker.beat + 1, last_heartbeat = clock_timestamp()
+WHERE worker.gone_at IS NULL
+RETURNING id
+
+-- name: hold_lease
+-- The session lock that says: this process is alive. It goes with the connection.
+SELECT pg_try_advisory_lock(hashtextextended(%s::uuid::text, 11))
+
+-- name: drop_lease
+-- Give the session lock back.
+SELECT pg_advisory_unlock(hashtextextended(%s::uuid::text, 11))
+
+-- name: beat
+-- A sign of life of some processes; returns those that have not been declared gone.
+UPDATE worker SET beat = beat + 1, last_heartbeat = clock_timestamp(), pulp_last_updated = clock_timestamp()
+WHERE id = ANY (%s::uuid[]) AND gone_at IS NULL
+RETURNING id
+
+-- name: leave
+-- A process has ended, or is declared lost.
+UPDATE worker SET gone_at = clock_timestamp(), pulp_last_updated = clock_timestamp()
+WHERE id = %s AND gone_at IS NULL
+
+-- name: present
+-- Every process that has reported and not left.
+SELECT id, kind, name, beat, lease_pid FROM worker WHERE gone_at IS NULL
+
+-- name: elect
+-- One process at a time keeps house.
+SELECT pg_try_advisory_lock(hashtextextended('pulp-actor housekeeper', 11))
+
+-- name: due
+-- Delayed tasks whose time has come, soonest first.
+SELECT id FROM task WHERE state = 'waiting' AND eta <= clock_timestamp() ORDER BY eta LIMIT 1000
+
+-- name: start_due
+-- Put one of them in line.
+SELECT task_start_due(%s)
+
+-- name: next_due
+-- Seconds until the next delayed task is due; null when there is none.
+SELECT extract(epoch FROM min(eta) - clock_timestamp())::float FROM task WHERE state = 'waiting' AND eta IS NOT NULL
+
+-- name: heal
+-- Put back what was lost; how many messages that were.
+SELECT task_heal()
+
+-- name: due_schedules
+-- Schedules whose time has come, each taken by one process only.
+SELECT id, name, actor, kwargs, exclusive, shared, interval_seconds, cron, next_dispatch FROM task_schedule
+WHERE next_dispatch <= clock_timestamp() ORDER BY next_dispatch LIMIT 1 FOR UPDATE SKIP LOCKED
+
+-- name: reschedule
+-- When a schedule fires next, and what it dispatched last.
+UPDATE task_schedule SET next_dispatch = %s, last_task_id = %s, pulp_last_updated = clock_timestamp() WHERE id = %s
+
+-- name: next_schedule
+-- Seconds until the next schedule is due; null when there is none.
+SELECT extract(epoch FROM min(next_dispatch) - clock_timestamp())::float FROM task_schedule
+WHERE next_dispatch IS NOT NULL
+
+-- name: clean_messages
+-- Drop results and rejected messages whose time is over.
+DELETE FROM dramatiq.queue
+WHERE state IN ('done', 'rejected') AND mtime < clock_timestamp() - interval '7 days'
+    AND coalesce(result_ttl, '-infinity') < clock_timestamp()
+
+-- name: clean_workers
+-- Forget processes that have been gone for a day.
+DELETE FROM worker WHERE gone_at < clock_timestamp() - interval '1 day'
+
+-- name: clean_tasks
+-- Drop finished tasks older than the protection time, in minutes.
+DELETE FROM task WHERE id IN (
+    SELECT id FROM task WHERE finished_at < clock_timestamp() - %s * interval '1 minute'
+        AND state IN ('completed', 'failed', 'canceled', 'skipped')
+    LIMIT 1000)
