@@ -10,6 +10,7 @@ import os
 import re
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ class ResourceType:
         type: the value of the model's ``type`` column, or None where the model has no such column.
     """
 
-    model: type
+    model: Any
     path: str
     prn: str
     type: str | None = None
@@ -50,7 +51,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._by_path: dict[str, ResourceType] = {}
-        self._by_model: dict[tuple[type, str | None], ResourceType] = {}
+        self._by_model: dict[tuple[Any, str | None], ResourceType] = {}
         self._by_prn: dict[str, ResourceType] = {}
 
     def register(self, resource: ResourceType) -> ResourceType:
@@ -65,7 +66,7 @@ class Registry:
         """The resource type of a model instance."""
         return self.get(type(instance), getattr(instance, "type", None))
 
-    def get(self, model: type, type_: str | None = None) -> ResourceType:
+    def get(self, model: Any, type_: str | None = None) -> ResourceType:
         """The resource type of ``model`` and, where it has one, its ``type`` value."""
         found = self._by_model.get((model, type_)) or self._by_model.get((model, None))
         if found is None:
@@ -78,11 +79,11 @@ class Registry:
     def by_prn(self, prefix: str) -> ResourceType:
         return self._by_prn[prefix]
 
-    def of_model(self, model: type) -> list[ResourceType]:
+    def of_model(self, model: Any) -> list[ResourceType]:
         """All resource types that share ``model``'s table."""
         return [r for r in self._by_path.values() if r.model is model]
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[ResourceType]:
         return iter(self._by_path.values())
 
 

@@ -74,7 +74,7 @@ SETTINGS: Mapping[str, Setting] = _table(
     Setting("ADMIN_PASSWORD", str, "", "Password of a new admin user; empty means one is generated.", secret=True),
     # The wire
     Setting("API_ROOT", str, "/pulp/", "Path under which the API is served; ends in a slash."),
-    Setting("CONTENT_ORIGIN", str, "", "Scheme and host that clients reach the content server by; empty: CONTENT_BIND."),
+    Setting("CONTENT_ORIGIN", str, "", "Scheme and host that clients reach content by; empty: CONTENT_BIND."),
     Setting("CONTENT_PATH_PREFIX", str, "/pulp/content/", "Path under which content is served; ends in a slash."),
     Setting("DOMAIN_ENABLED", bool, False, "Put each team's objects into a domain of their own."),
     Setting("PAGE_SIZE", int, 100, "Results on one page of a list where the request names no limit."),

@@ -6,7 +6,9 @@ producer can enqueue to us. What a message means is ours: it is a task with a ro
 
 from __future__ import annotations
 
+import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +37,7 @@ from pulp_actor.logs import get_logger
 from pulp_actor.middleware.cancel import Cancel
 from pulp_actor.middleware.connections import DatabaseConnection
 from pulp_actor.middleware.current import CurrentTaskContext
+from pulp_actor.middleware.lease import Lease
 from pulp_actor.middleware.outcome import OutcomeRecorder
 from pulp_actor.middleware.resources import Resources
 from pulp_actor.queue.compat import BrokerConnectionError
@@ -53,7 +56,7 @@ def default_middleware() -> list[Middleware]:
     return [
         AgeLimit(), TimeLimit(time_limit=float("inf")), ShutdownNotifications(), Callbacks(), Pipelines(),
         Retries(max_retries=0), AsyncIO(), CurrentMessage(),
-        Resources(), DatabaseConnection(), Cancel(), CurrentTaskContext(), OutcomeRecorder(),
+        Lease(), Resources(), DatabaseConnection(), Cancel(), CurrentTaskContext(), OutcomeRecorder(),
     ]
 
 
@@ -69,7 +72,9 @@ class TaskBroker(PostgresBroker):
         engine: the task engine.
         hub: the LISTEN hub; runs between worker boot and shutdown.
         worker_id: the lease that claims are made under.
+        supervised: True where a supervisor of ours holds the lease.
         accepting: set to False to claim no more.
+        on_idle: called when a claim found nothing.
         idle_threads: a permit for each worker thread that has nothing to do.
     """
 
@@ -79,7 +84,9 @@ class TaskBroker(PostgresBroker):
         self.engine = Engine(lambda: connect_raw(application_name="pulp-actor queue"))
         self.codec = codec or Plain()
         self.worker_id: UUID = uuid7()
+        self.supervised = False
         self.accepting = True
+        self.on_idle: Callable[[], None] | None = None
         self.idle_threads = threading.Semaphore(1)
         self.hub = ListenHub(application_name="pulp-actor listen")
         self._ready: dict[str, threading.Event] = {}
@@ -90,6 +97,8 @@ class TaskBroker(PostgresBroker):
             middleware=default_middleware() if middleware is None else middleware)
         # The recorder of outcomes must come last; PostgresBroker has just added Results behind it.
         self.middleware.sort(key=lambda one: isinstance(one, OutcomeRecorder))
+        # Results warns about each value of an actor that does not store its results; the task's row keeps them all.
+        logging.getLogger("dramatiq.results.middleware.Results").setLevel(logging.ERROR)
 
     # Producing
 

@@ -75,6 +75,8 @@ class TaskConsumer(Consumer):
             self._ready.set()
             raise BrokerConnectionError(" ".join(str(error).split())) from None
         if claim is None:
+            if self._broker.on_idle:
+                self._broker.on_idle()
             return None
         self._ready.set()
         message = Message.decode(self._broker.codec.decode(claim.message).encode())

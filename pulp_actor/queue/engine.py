@@ -105,6 +105,11 @@ class Engine:
         with self._lock:
             self._discard()
 
+    def detach(self) -> Any:
+        """Let go of the connection without closing it, and return it: for a forked child that must not touch it."""
+        conn, self._conn = self._conn, None
+        return conn
+
     def dispatch(self, specs: Iterable[TaskSpec], *, cursor: Any = None) -> None:
         """Write tasks, locks and messages: all or nothing."""
         self.execute(SQL.dispatch, (json.dumps([asdict(spec) for spec in specs], default=str),), cursor=cursor)

@@ -1,4 +1,4 @@
-"""How an exception is kept in a task's record: a description for people and a traceback for developers, without secrets."""
+"""How an exception is kept in a task's record: a description for people, a traceback for developers, no secrets."""
 
 from __future__ import annotations
 

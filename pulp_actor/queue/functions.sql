@@ -200,12 +200,16 @@ BEGIN
 END $$;
 
 -- Claim the next message of a queue for a worker: the message goes, the task runs. Returns no row when there is none.
+-- A worker that was declared gone may not claim: it would take tasks with it.
 -- A message that a stock dramatiq-pg producer sent has no task yet; it gets one now.
 CREATE OR REPLACE FUNCTION task_claim(p_queue text, p_worker uuid)
 RETURNS TABLE (task_id uuid, task_attempt integer, task_message text) LANGUAGE plpgsql AS $$
 DECLARE
     m record;
 BEGIN
+    IF NOT EXISTS (SELECT FROM worker WHERE id = p_worker AND gone_at IS NULL) THEN
+        RAISE EXCEPTION 'this worker was declared gone' USING ERRCODE = 'PA002';
+    END IF;
     LOOP
         DELETE FROM dramatiq.queue AS q
         WHERE q.message_id = (

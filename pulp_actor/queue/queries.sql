@@ -68,11 +68,15 @@ RETURNING id
 
 -- name: hold_lease
 -- The session lock that says: this process is alive. It goes with the connection.
-SELECT pg_try_advisory_lock(hashtextextended(%s::uuid::text, 11))
+SELECT pg_advisory_lock(hashtextextended(%s::uuid::text, 11))
 
 -- name: drop_lease
 -- Give the session lock back.
 SELECT pg_advisory_unlock(hashtextextended(%s::uuid::text, 11))
+
+-- name: evict_lease
+-- Close the connection under which a process held its lease before, if the server has not noticed yet that it is dead.
+SELECT pg_terminate_backend(lease_pid) FROM worker WHERE id = %s AND lease_pid <> pg_backend_pid()
 
 -- name: beat
 -- A sign of life of some processes; returns those that have not been declared gone.
@@ -86,8 +90,15 @@ UPDATE worker SET gone_at = clock_timestamp(), pulp_last_updated = clock_timesta
 WHERE id = %s AND gone_at IS NULL
 
 -- name: present
--- Every process that has reported and not left.
-SELECT id, kind, name, beat, lease_pid FROM worker WHERE gone_at IS NULL
+-- Every process that has reported and not left; whether nobody holds its lease; and its beat.
+SELECT id, kind, name, beat, pg_try_advisory_xact_lock_shared(hashtextextended(id::text, 11)) FROM worker
+WHERE gone_at IS NULL
+
+-- name: orphaned
+-- What runs under a lease that has ended.
+SELECT t.id, t.worker_id, t.attempt, t.state, t.retry_on_loss, coalesce(w.name, t.worker_id::text)
+FROM task AS t LEFT JOIN worker AS w ON w.id = t.worker_id
+WHERE t.state IN ('running', 'canceling') AND (w.id IS NULL OR w.gone_at IS NOT NULL)
 
 -- name: elect
 -- One process at a time keeps house.

@@ -41,7 +41,7 @@ class VerifiedPasswords:
         self._lock = threading.Lock()
 
     def verify(self, password: str, stored: str | None) -> bool:
-        """True if ``password`` is the one ``stored`` was made from. ``stored`` None: no such user, which takes as long."""
+        """True if ``password`` is what ``stored`` was made from. ``stored`` None: no such user, which takes as long."""
         mark = hmac.digest(self._key, f"{stored}\0{password}".encode("utf-8", "surrogatepass"), hashlib.sha256)
         now = time.monotonic()
         with self._lock:

@@ -163,7 +163,7 @@ CREATE TABLE task_schedule (
     interval_seconds double precision,
     cron text,
     next_dispatch timestamptz,
-    last_task_id uuid REFERENCES task ON DELETE SET NULL,
+    last_task_id uuid REFERENCES task ON DELETE SET NULL DEFERRABLE INITIALLY DEFERRED,
     pulp_created timestamptz NOT NULL DEFAULT now(),
     pulp_last_updated timestamptz NOT NULL DEFAULT now(),
     CHECK (interval_seconds IS NULL OR cron IS NULL)

@@ -1,0 +1,29 @@
+"""Tells systemd how the service does (sd_notify(3)); does nothing where systemd did not start it."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+
+def ready() -> None:
+    """The service is up."""
+    _send("READY=1")
+
+
+def stopping() -> None:
+    """The service is going down."""
+    _send("STOPPING=1")
+
+
+def watchdog() -> None:
+    """The service's loop is alive."""
+    _send("WATCHDOG=1")
+
+
+def _send(state: str) -> None:
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        sock.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)

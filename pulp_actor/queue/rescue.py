@@ -1,0 +1,40 @@
+"""Rescue: what happens to the tasks of a worker that is gone.
+
+A task whose actor says that it is safe to run again goes to the end of its line; any other fails, with the reason.
+Either way its locks go to the next in line.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from pulp_actor.logs import get_logger
+from pulp_actor.queue.engine import SQL, Engine, Running
+
+logger = get_logger(__name__)
+
+
+def declare_gone(engine: Engine, worker: UUID, reason: str) -> int:
+    """Declare a worker gone, so that it can claim nothing more, and rescue its tasks. Returns how many those were."""
+    engine.execute(SQL.leave, (worker,))
+    return rescue_orphans(engine, reason)
+
+
+def rescue_orphans(engine: Engine, reason: str = "was lost") -> int:
+    """Rescue every task that runs under a lease that has ended. Returns how many were rescued."""
+    rescued = 0
+    for task, worker, attempt, state, retry_on_loss, name in engine.execute(SQL.orphaned):
+        running = Running(task, worker, attempt, state == "canceling", retry_on_loss)
+        if _rescue(engine, running, f"The worker {name} {reason} while it ran this task."):
+            rescued += 1
+            logger.warning("rescued a task", task=str(task), worker=name, reason=reason)
+    return rescued
+
+
+def _rescue(engine: Engine, running: Running, description: str) -> bool:
+    if running.canceling:
+        return engine.finish(running, "canceled")
+    error = {"description": description, "traceback": ""}
+    if running.retry_on_loss:
+        return engine.give_back(running, count=True, error=error)
+    return engine.finish(running, "failed", error=error)
