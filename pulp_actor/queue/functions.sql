@@ -3,6 +3,9 @@
 -- Order of locks, everywhere: advisory locks of the resources (sorted by key), then messages, then task rows (sorted by
 -- id). All tickets of a task are taken in one critical section, so that waits cannot form a cycle.
 --
+-- Plans: queue tables change size by the minute, so statistics mislead. A plan made while one resource fills the table
+-- thinks that a sequential scan finds "any" row at once. The entry points therefore ask for index plans, made once.
+--
 -- Every function is VOLATILE plpgsql: under READ COMMITTED each statement in it sees what committed before that
 -- statement, and so what was committed before the advisory locks were obtained.
 
@@ -35,60 +38,55 @@ BEGIN
     END LOOP;
 END $$;
 
--- Put the messages of some tasks, which nothing blocks any more, into their queues, and wake the workers.
+-- Put the message of a task, which nothing blocks any more, into its queue, and wake the workers.
 --
 -- Start-time fair queueing: a message's turn comes one step after the last turn of the same fair key, and not before
 -- now; so a key with 20,000 messages does not delay another key's first. Ageing is built in, for virtual time moves on
 -- with each claim: neither a busy key nor a low priority can be starved.
-CREATE OR REPLACE FUNCTION task_enqueue(p_tasks uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION task_enqueue(p_task uuid, p_actor text, p_queue text, p_priority integer, p_fair_key text)
+RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    t record;
+    key text := p_priority || ' ' || p_fair_key;
     turn bigint;
-    now_virtual bigint := dramatiq.virtual_time();
 BEGIN
-    FOR t IN SELECT id, actor, queue, priority, fair_key FROM task WHERE id = ANY (p_tasks) ORDER BY seq LOOP
-        SELECT greatest(now_virtual, tag + task_turn()) INTO turn
-        FROM dramatiq.queue
-        WHERE fair_key = t.priority || ' ' || t.fair_key AND state = 'queued'
-        ORDER BY fair_key DESC, tag DESC
-        LIMIT 1;
-        turn := coalesce(turn, now_virtual);
-        INSERT INTO dramatiq.queue (message_id, queue_name, state, message, fair_key, tag, rank)
-        VALUES (
-            t.id, t.queue, 'queued',
-            jsonb_build_object(
-                'queue_name', t.queue, 'actor_name', t.actor, 'args', '[]'::jsonb, 'kwargs', '{}'::jsonb,
-                'options', '{}'::jsonb, 'message_id', t.id, 'message_timestamp', 0),
-            t.priority || ' ' || t.fair_key, turn, turn + t.priority * task_priority_step()
-        )
-        -- A result of an earlier attempt may hold the row.
-        ON CONFLICT (message_id) DO UPDATE SET
-            state = 'queued', queue_name = excluded.queue_name, message = excluded.message,
-            fair_key = excluded.fair_key, tag = excluded.tag, rank = excluded.rank;
-        PERFORM pg_notify('dramatiq.' || t.queue || '.enqueue', '');
-    END LOOP;
+    SELECT tag + task_turn() INTO turn FROM dramatiq.queue
+    WHERE fair_key = key AND state = 'queued' ORDER BY fair_key DESC, tag DESC LIMIT 1;
+    turn := greatest(turn, dramatiq.virtual_time());
+    INSERT INTO dramatiq.queue (message_id, queue_name, state, message, fair_key, tag, rank)
+    VALUES (
+        p_task, p_queue, 'queued',
+        jsonb_build_object(
+            'queue_name', p_queue, 'actor_name', p_actor, 'args', '[]'::jsonb, 'kwargs', '{}'::jsonb,
+            'options', '{}'::jsonb, 'message_id', p_task, 'message_timestamp', 0),
+        key, turn, turn + p_priority * task_priority_step()
+    )
+    -- A result of an earlier attempt may hold the row.
+    ON CONFLICT (message_id) DO UPDATE SET
+        state = 'queued', queue_name = excluded.queue_name, message = excluded.message,
+        fair_key = excluded.fair_key, tag = excluded.tag, rank = excluded.rank;
+    PERFORM pg_notify('dramatiq.' || p_queue || '.enqueue', '');
 END $$;
 
 -- Take a task's tickets. Returns how many were not granted. The caller holds the advisory locks.
 CREATE OR REPLACE FUNCTION task_take_tickets(p_task uuid, p_exclusive text[], p_shared text[])
 RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
-    blockers integer;
+    r text;
+    free boolean;
+    blockers integer := 0;
 BEGIN
-    WITH taken AS (
-        INSERT INTO task_ticket (task_id, resource, shared, granted)
-        SELECT p_task, r, false,
-            NOT EXISTS (SELECT FROM task_ticket AS o WHERE o.resource = r AND o.granted)
-            AND NOT EXISTS (SELECT FROM task_ticket AS o WHERE o.resource = r AND NOT o.granted)
-        FROM unnest(p_exclusive) AS r
-        UNION ALL
-        SELECT p_task, r, true,
-            NOT EXISTS (SELECT FROM task_ticket AS o WHERE o.resource = r AND o.granted AND NOT o.shared)
-            AND NOT EXISTS (SELECT FROM task_ticket AS o WHERE o.resource = r AND NOT o.granted AND NOT o.shared)
-        FROM unnest(p_shared) AS r
-        RETURNING granted
-    )
-    SELECT count(*) FILTER (WHERE NOT granted) INTO blockers FROM taken;
+    FOREACH r IN ARRAY p_exclusive LOOP
+        free := NOT EXISTS (SELECT FROM task_ticket WHERE resource = r AND granted)
+            AND NOT EXISTS (SELECT FROM task_ticket WHERE resource = r AND NOT granted);
+        INSERT INTO task_ticket (task_id, resource, shared, granted) VALUES (p_task, r, false, free);
+        blockers := blockers + (NOT free)::integer;
+    END LOOP;
+    FOREACH r IN ARRAY p_shared LOOP
+        free := NOT EXISTS (SELECT FROM task_ticket WHERE resource = r AND granted AND NOT shared)
+            AND NOT EXISTS (SELECT FROM task_ticket WHERE resource = r AND NOT granted AND NOT shared);
+        INSERT INTO task_ticket (task_id, resource, shared, granted) VALUES (p_task, r, true, free);
+        blockers := blockers + (NOT free)::integer;
+    END LOOP;
     RETURN blockers;
 END $$;
 
@@ -102,7 +100,7 @@ DECLARE
     first_exclusive bigint;
     granted_now uuid[];
     granted_all uuid[] := '{}';
-    free uuid[];
+    t record;
 BEGIN
     DELETE FROM task_ticket WHERE task_id = p_task;
     FOREACH r IN ARRAY p_exclusive || p_shared LOOP
@@ -131,25 +129,29 @@ BEGIN
     IF granted_all = '{}' THEN
         RETURN;
     END IF;
-    PERFORM FROM task WHERE id = ANY (granted_all) ORDER BY id FOR UPDATE;
-    WITH grants AS (
-        SELECT id, count(*) AS n FROM unnest(granted_all) AS id GROUP BY id
-    ), unblocked AS (
-        UPDATE task SET
-            blockers = blockers - grants.n,
-            unblocked_at = CASE WHEN blockers = grants.n THEN clock_timestamp() ELSE unblocked_at END
-        FROM grants WHERE task.id = grants.id
-        RETURNING task.id, task.blockers
-    )
-    SELECT array_agg(id) INTO free FROM unblocked WHERE blockers = 0;
-    IF free IS NOT NULL THEN
-        PERFORM task_enqueue(free);
+    IF cardinality(granted_all) > 1 THEN
+        PERFORM FROM task WHERE id = ANY (granted_all) ORDER BY id FOR UPDATE;
     END IF;
+    FOR t IN
+        WITH grants AS (
+            SELECT id, count(*)::integer AS n FROM unnest(granted_all) AS id GROUP BY id
+        ), unblocked AS (
+            UPDATE task SET
+                blockers = blockers - grants.n,
+                unblocked_at = CASE WHEN blockers = grants.n THEN clock_timestamp() END
+            FROM grants WHERE task.id = grants.id
+            RETURNING task.id, seq, actor, queue, priority, fair_key, task.blockers
+        )
+        SELECT * FROM unblocked WHERE blockers = 0 ORDER BY seq
+    LOOP
+        PERFORM task_enqueue(t.id, t.actor, t.queue, t.priority, t.fair_key);
+    END LOOP;
 END $$;
 
 -- Dispatch tasks: [{"id": …, "actor": …, "message": …, "exclusive": […], "shared": […], …}, …], in this order.
 -- All their resources are locked at once, in order, so that two dispatchers cannot deadlock.
-CREATE OR REPLACE FUNCTION task_dispatch(p_tasks jsonb) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION task_dispatch(p_tasks jsonb) RETURNS void LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     t record;
     blockers_now integer;
@@ -164,34 +166,31 @@ BEGIN
             fair_key text, delay double precision, retry_on_loss boolean, immediate boolean, domain_id uuid,
             created_by integer, logging_cid text, parent_id uuid, group_id uuid, diagnostics text[])
     LOOP
+        blockers_now := 0;
+        IF t.delay IS NULL AND (t.exclusive <> '{}' OR t.shared <> '{}') THEN
+            blockers_now := task_take_tickets(t.id, t.exclusive, t.shared);
+        END IF;
         INSERT INTO task (
-            id, actor, queue, message, exclusive, shared, priority, fair_key, eta, retry_on_loss, immediate,
+            id, actor, queue, message, exclusive, shared, blockers, priority, fair_key, eta, retry_on_loss, immediate,
             domain_id, created_by, logging_cid, parent_id, group_id, diagnostics, unblocked_at)
         VALUES (
-            t.id, t.actor, t.queue, t.message, t.exclusive, t.shared, t.priority, t.fair_key,
+            t.id, t.actor, t.queue, t.message, t.exclusive, t.shared, blockers_now, t.priority, t.fair_key,
             clock_timestamp() + t.delay * interval '1 second', t.retry_on_loss, t.immediate,
             coalesce(t.domain_id, '00000000-0000-7000-8000-000000000001'), t.created_by, t.logging_cid, t.parent_id,
             t.group_id, t.diagnostics,
-            CASE WHEN t.exclusive = '{}' AND t.shared = '{}' AND t.delay IS NULL THEN clock_timestamp() END);
+            CASE WHEN blockers_now = 0 AND t.delay IS NULL THEN clock_timestamp() END);
         IF t.delay IS NOT NULL THEN
             PERFORM pg_notify('pulp_task_delayed', '');
-            CONTINUE;
+        ELSIF blockers_now = 0 THEN
+            PERFORM task_enqueue(t.id, t.actor, t.queue, t.priority, t.fair_key);
         END IF;
-        IF t.exclusive <> '{}' OR t.shared <> '{}' THEN
-            blockers_now := task_take_tickets(t.id, t.exclusive, t.shared);
-            IF blockers_now > 0 THEN
-                UPDATE task SET blockers = blockers_now WHERE id = t.id;
-                CONTINUE;
-            END IF;
-            UPDATE task SET unblocked_at = clock_timestamp() WHERE id = t.id;
-        END IF;
-        PERFORM task_enqueue(ARRAY[t.id]);
     END LOOP;
 END $$;
 
 -- Lock the resources and say whether a task that wants them could start at once, ahead of nobody. For tasks that run
 -- inside the caller's transaction: the advisory locks keep everyone else out until it ends.
-CREATE OR REPLACE FUNCTION task_try(p_exclusive text[], p_shared text[]) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION task_try(p_exclusive text[], p_shared text[]) RETURNS boolean LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 BEGIN
     PERFORM task_lock(p_exclusive, p_shared);
     RETURN NOT EXISTS (SELECT FROM task_ticket WHERE resource = ANY (p_exclusive))
@@ -203,7 +202,8 @@ END $$;
 -- A worker that was declared gone may not claim: it would take tasks with it.
 -- A message that a stock dramatiq-pg producer sent has no task yet; it gets one now.
 CREATE OR REPLACE FUNCTION task_claim(p_queue text, p_worker uuid)
-RETURNS TABLE (task_id uuid, task_attempt integer, task_message text) LANGUAGE plpgsql AS $$
+RETURNS TABLE (task_id uuid, task_attempt integer, task_message text) LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     m record;
 BEGIN
@@ -270,7 +270,8 @@ END $$;
 -- its lease, and nothing was written.
 CREATE OR REPLACE FUNCTION task_finish(
     p_task uuid, p_worker uuid, p_attempt integer, p_state text, p_error jsonb, p_result jsonb, p_strict boolean)
-RETURNS boolean LANGUAGE plpgsql AS $$
+RETURNS boolean LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     t record;
 BEGIN
@@ -299,7 +300,8 @@ END $$;
 CREATE OR REPLACE FUNCTION task_return(
     p_task uuid, p_worker uuid, p_attempt integer, p_delay double precision, p_message text, p_error jsonb,
     p_count boolean, p_strict boolean)
-RETURNS boolean LANGUAGE plpgsql AS $$
+RETURNS boolean LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     t record;
     blockers_now integer := 0;
@@ -332,17 +334,20 @@ CREATE OR REPLACE FUNCTION task_start_waiting(p_task uuid, p_exclusive text[], p
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     blockers_now integer := task_take_tickets(p_task, p_exclusive, p_shared);
+    t record;
 BEGIN
-    IF blockers_now > 0 THEN
-        UPDATE task SET blockers = blockers_now WHERE id = p_task;
-    ELSE
-        UPDATE task SET unblocked_at = clock_timestamp() WHERE id = p_task;
-        PERFORM task_enqueue(ARRAY[p_task]);
+    UPDATE task SET
+        blockers = blockers_now, unblocked_at = CASE WHEN blockers_now = 0 THEN clock_timestamp() END
+    WHERE id = p_task
+    RETURNING actor, queue, priority, fair_key INTO t;
+    IF blockers_now = 0 THEN
+        PERFORM task_enqueue(p_task, t.actor, t.queue, t.priority, t.fair_key);
     END IF;
 END $$;
 
 -- Put a delayed task that is due in line. False: somebody else has, or it was cancelled.
-CREATE OR REPLACE FUNCTION task_start_due(p_task uuid) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION task_start_due(p_task uuid) RETURNS boolean LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     t record;
 BEGIN
@@ -361,7 +366,8 @@ END $$;
 
 -- Cancel a task: a waiting one at once, a running one by asking its worker. Returns the state it is in then, or null when
 -- there is no such task.
-CREATE OR REPLACE FUNCTION task_cancel(p_task uuid, p_strict boolean) RETURNS text LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION task_cancel(p_task uuid, p_strict boolean) RETURNS text LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     t record;
     answer text;
@@ -392,21 +398,20 @@ END $$;
 -- dramatiq-pg producer delayed and that are due. Returns how many were put into their queues.
 CREATE OR REPLACE FUNCTION task_heal() RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
-    lost uuid[];
-    healed integer;
+    t record;
+    healed integer := 0;
     q text;
 BEGIN
-    SELECT array_agg(id) INTO lost FROM (
-        SELECT t.id FROM task AS t
-        WHERE t.state = 'waiting' AND t.blockers = 0 AND t.eta IS NULL
-            AND NOT EXISTS (SELECT FROM dramatiq.queue AS m WHERE m.message_id = t.id AND m.state = 'queued')
-        LIMIT 1000
+    FOR t IN
+        SELECT id, actor, queue, priority, fair_key FROM task
+        WHERE state = 'waiting' AND blockers = 0 AND eta IS NULL
+            AND NOT EXISTS (SELECT FROM dramatiq.queue AS m WHERE m.message_id = task.id AND m.state = 'queued')
+        ORDER BY seq LIMIT 1000
         FOR UPDATE SKIP LOCKED
-    ) AS found;
-    IF lost IS NOT NULL THEN
-        PERFORM task_enqueue(lost);
-    END IF;
-    healed := coalesce(cardinality(lost), 0);
+    LOOP
+        healed := healed + 1;
+        PERFORM task_enqueue(t.id, t.actor, t.queue, t.priority, t.fair_key);
+    END LOOP;
     FOR q IN
         WITH due AS (
             UPDATE dramatiq.queue SET

@@ -111,7 +111,7 @@ CREATE INDEX task_group_tasks ON task (group_id) WHERE group_id IS NOT NULL;
 
 -- One row per lock of an unfinished task. A ticket is granted when the task holds the lock, else it waits its turn by seq.
 CREATE TABLE task_ticket (
-    task_id uuid NOT NULL REFERENCES task ON DELETE CASCADE,
+    task_id uuid NOT NULL,                        -- no foreign key: its check would lock the task's row each time
     resource text NOT NULL,
     seq bigint GENERATED ALWAYS AS IDENTITY,
     shared boolean NOT NULL,

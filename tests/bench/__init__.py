@@ -1,0 +1,1 @@
+"""Benchmarks: each figure beside a yardstick in the same run, medians of interleaved rounds."""
