@@ -83,10 +83,11 @@ CREATE TABLE content_artifact (
     id uuid PRIMARY KEY,
     content_id uuid NOT NULL REFERENCES content ON DELETE CASCADE,
     artifact_id uuid REFERENCES artifact,
-    relative_path text NOT NULL,
+    relative_path text COLLATE "C" NOT NULL,      -- by bytes, so that its index finds what is in a directory
     UNIQUE (content_id, relative_path)
 );
 CREATE INDEX content_artifact_artifact ON content_artifact (artifact_id);
+CREATE INDEX content_artifact_path ON content_artifact (relative_path, content_id);
 
 CREATE TABLE remote (
     id uuid PRIMARY KEY,
@@ -208,7 +209,7 @@ CREATE TABLE published_artifact (
     id uuid PRIMARY KEY,
     publication_id uuid NOT NULL REFERENCES publication ON DELETE CASCADE,
     content_artifact_id uuid NOT NULL REFERENCES content_artifact ON DELETE CASCADE,
-    relative_path text NOT NULL,
+    relative_path text COLLATE "C" NOT NULL,      -- by bytes, so that its index finds what is in a directory
     UNIQUE (publication_id, relative_path)
 );
 CREATE INDEX published_artifact_content_artifact ON published_artifact (content_artifact_id);
@@ -217,7 +218,7 @@ CREATE INDEX published_artifact_content_artifact ON published_artifact (content_
 CREATE TABLE published_metadata (
     content_id uuid PRIMARY KEY REFERENCES content ON DELETE CASCADE,
     publication_id uuid NOT NULL REFERENCES publication ON DELETE CASCADE,
-    relative_path text NOT NULL,
+    relative_path text COLLATE "C" NOT NULL,      -- by bytes, so that its index finds what is in a directory
     UNIQUE (publication_id, relative_path)
 );
 
@@ -289,3 +290,8 @@ CREATE TRIGGER content_changed AFTER UPDATE OR DELETE ON publication
     FOR EACH STATEMENT EXECUTE FUNCTION notify_content_changed();
 CREATE TRIGGER content_changed AFTER UPDATE OR DELETE ON content_guard
     FOR EACH STATEMENT EXECUTE FUNCTION notify_content_changed();
+-- An INSERT of these matters only if it is complete at once: what a task makes becomes complete by an UPDATE.
+CREATE TRIGGER content_appeared AFTER INSERT ON repository_version
+    FOR EACH ROW WHEN (NEW.complete) EXECUTE FUNCTION notify_content_changed();
+CREATE TRIGGER content_appeared AFTER INSERT ON publication
+    FOR EACH ROW WHEN (NEW.complete) EXECUTE FUNCTION notify_content_changed();
