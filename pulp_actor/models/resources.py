@@ -3,10 +3,19 @@
 from pulp_actor.identifiers import ResourceType, registry
 from pulp_actor.models.artifact import Artifact, Upload
 from pulp_actor.models.base import Domain
+from pulp_actor.models.repository import RepositoryVersion
 from pulp_actor.models.user import Group, User
+from pulp_actor.queue.models import Task, TaskGroup, TaskSchedule, Worker
 
 ARTIFACT = registry.register(ResourceType(Artifact, "artifacts", "core.artifact"))
 UPLOAD = registry.register(ResourceType(Upload, "uploads", "core.upload"))
 DOMAIN = registry.register(ResourceType(Domain, "domains", "core.domain"))
 USER = registry.register(ResourceType(User, "users", "auth.user"))
 GROUP = registry.register(ResourceType(Group, "groups", "core.group"))
+#: Versions live below their repository (`identifiers.version_href`); the path here is the list over all of them.
+REPOSITORY_VERSION = registry.register(
+    ResourceType(RepositoryVersion, "repository_versions", "core.repositoryversion"))
+TASK = registry.register(ResourceType(Task, "tasks", "core.task"))
+TASK_GROUP = registry.register(ResourceType(TaskGroup, "task-groups", "core.taskgroup"))
+TASK_SCHEDULE = registry.register(ResourceType(TaskSchedule, "task-schedules", "core.taskschedule"))
+WORKER = registry.register(ResourceType(Worker, "workers", "core.worker"))

@@ -1,0 +1,25 @@
+"""Builds the Falcon app. A process has been bootstrapped before it calls `make_app`; see `api.service`."""
+
+from __future__ import annotations
+
+import falcon
+
+from api.errors import add_error_handlers
+from api.middleware import RequestScope
+from api.routes import add_routes, all_endpoints, root_endpoint
+from pulp_actor.plugins import load_plugins
+from pulp_actor.queue import load_actors
+
+
+def make_app() -> falcon.App:
+    """The WSGI app, with the endpoints of the core and of every installed plugin."""
+    load_plugins()
+    load_actors()
+    app = falcon.App(middleware=[RequestScope()])
+    app.req_options.auto_parse_qs_csv = False
+    app.req_options.keep_blank_qs_values = True
+    app.resp_options.secure_cookies_by_default = False
+    add_error_handlers(app)
+    endpoints = all_endpoints()
+    add_routes(app, [root_endpoint(endpoints), *endpoints])
+    return app

@@ -1,0 +1,98 @@
+"""What the families share: their filters, orderings, label actions, and the query for the columns of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from peewee import Model
+
+from api.call import Answer, Call
+from api.endpoints import Operation
+from api.filters import Filter, FilterSet, choice_filters, identity_filters, label_filter
+from api.operations import action
+from api.schemas.common import SetLabel, UnsetLabel
+from pulp_actor.db import transaction
+from pulp_actor.identifiers import registry
+from pulp_actor.models import Content, DetailContent
+
+
+def columns(model: type[Model], *, without: Sequence[str] = ()) -> list[Any]:
+    """The columns of a model, in its table's words, but for some fields."""
+    return [field for field in model._meta.sorted_fields if field.name not in without]
+
+
+def orderings(model: type[Model], names: Sequence[str], **special: Any) -> dict[str, Any]:
+    """Name in ``ordering`` -> column, for fields of ``model`` and the names that every object can be ordered by."""
+    found = {name: getattr(model, name) for name in names}
+    key = model._meta.primary_key
+    found |= {"pk": key, "pulp_id": key}
+    for name in ("pulp_created", "pulp_last_updated"):
+        if name in model._meta.fields:
+            found[name] = getattr(model, name)
+    if "type" in model._meta.fields:
+        found["pulp_type"] = model.type  # type: ignore[attr-defined]
+    return found | special
+
+
+def newest_first(model: type[Model]) -> list[Any]:
+    """The order of a list whose request names none."""
+    key: Any = model._meta.primary_key
+    return [model.pulp_created.desc(), key.desc()]  # type: ignore[attr-defined]
+
+
+def family_filters(model: type[Model], type_: str | None, filters: Sequence[Filter], order: dict[str, Any]) -> FilterSet:
+    """Filters of a family's list: of one type, or (``type_`` None) of all types, with ``pulp_type``."""
+    found = [*identity_filters(model._meta.primary_key, model), *filters]
+    if "pulp_labels" in model._meta.fields:
+        found.append(label_filter(model.pulp_labels))  # type: ignore[attr-defined]
+    if type_ is None and "type" in model._meta.fields:
+        found += _type_filters(model)
+    return FilterSet(found, order, newest_first(model))
+
+
+def _type_filters(model: type[Model]) -> list[Filter]:
+    types = sorted(resource.type for resource in registry.of_model(model) if resource.type)
+    return choice_filters("pulp_type", model.type, types)  # type: ignore[attr-defined]
+
+
+def _set_label(call: Call) -> Answer:
+    data = call.read()
+    with transaction():
+        row = _locked(call)
+        row.pulp_labels[data["key"]] = data["value"]
+        _save_labels(row)
+    return Answer(min(call.operation.responses), {"key": data["key"], "value": data["value"]})
+
+
+def _unset_label(call: Call) -> Answer:
+    data = call.read()
+    with transaction():
+        row = _locked(call)
+        value = row.pulp_labels.pop(data["key"], None)
+        _save_labels(row)
+    return Answer(min(call.operation.responses), {"key": data["key"], "value": value})
+
+
+def _locked(call: Call) -> Any:
+    row = call.instance
+    model = _labelled(row)
+    return model.select().where(model._meta.primary_key == row.get_id()).for_update().get()
+
+
+def _labelled(row: Any) -> type[Model]:
+    """The model that holds the labels: the row's own, or that of the unit of content it details."""
+    return Content if isinstance(row, DetailContent) else type(row)
+
+
+def _save_labels(row: Any) -> None:
+    row.touch()
+    row.save(only=["pulp_labels", "pulp_last_updated"])
+
+
+def labelling(status: int = 201) -> list[Operation]:
+    """``set_label/`` and ``unset_label/``, which answer with ``status``."""
+    return [
+        action("set_label", _set_label, SetLabel, responses={status: SetLabel}, help="Set one label."),
+        action("unset_label", _unset_label, UnsetLabel, responses={status: UnsetLabel}, help="Take one label away."),
+    ]

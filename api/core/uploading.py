@@ -1,0 +1,77 @@
+"""Making units of content from what a client brings: a file in the request, an artifact, a finished upload or a URL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.call import Answer, Call
+from api.core.content import show_artifact
+from api.core.remotes import NetworkConfig
+from api.endpoints import FORM, MULTIPART, Operation
+from api.operations import GENERAL_CREATE
+from api.schemas.base import WireSchema, refuse
+from api.schemas.common import AsyncOperation
+from api.schemas.fields import Boolean, File, Text
+from api.schemas.nested import Object
+from api.schemas.references import Reference
+from pulp_actor.models import Artifact, Repository, Upload
+from pulp_actor.storage.artifacts import store_artifact
+
+#: Where a unit's bytes can come from; one of them.
+SOURCES = ("artifact", "file", "upload", "file_url")
+
+
+class RelativePath(Text):
+    """A path inside a repository: relative, without ``.``, ``..`` and empty segments."""
+
+    default_error_messages = {"path": "A relative path is needed here: no leading slash, no empty segment, no . or ..."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if text and any(segment in ("", ".", "..") for segment in text.split("/")):
+            raise self.make_error("path")
+        if any(c in text for c in "\r\n"):
+            raise self.make_error("path")
+        return text
+
+
+class SingleArtifactSchema(WireSchema):
+    """The fields of a unit of content with one artifact; a type's schema derives from it and from its own."""
+
+    repository = Reference(Repository, write_only=True, help="A repository that the unit is added to.")
+    overwrite = Boolean(write_only=True, help="Whether it may take the place of a unit with the same path.")
+    artifact = Reference(Artifact, show=show_artifact, help="An artifact that has the bytes.")
+    relative_path = RelativePath(required=True, help="Where it is in a repository.")
+    file = File(write_only=True, help="The bytes.")
+    upload = Reference(Upload, write_only=True, help="A finished upload that has the bytes.")
+    file_url = Text(write_only=True, help="An address that the bytes are downloaded from.")
+    downloader_config = Object(NetworkConfig, write_only=True, help="How the server of file_url is spoken to.")
+
+    def check(self, data: dict[str, Any], current: Any) -> None:
+        given = [name for name in SOURCES if data.get(name) is not None]
+        if len(given) != 1:
+            raise refuse("non_field_errors", f"Exactly one of these is needed: {', '.join(SOURCES)}.")
+        if data.get("downloader_config") and "file_url" not in data:
+            raise refuse("downloader_config", "This goes with file_url only.")
+
+
+def unit_data(call: Call) -> tuple[dict[str, Any], list[Any]]:
+    """The data of a unit to be made, its bytes stored if they came along; and the resources that its task locks."""
+    wire = call.endpoint.wire
+    loaded = call.read(schema=wire)
+    file, repository, upload = loaded.pop("file", None), loaded.get("repository"), loaded.get("upload")
+    if file is not None:
+        loaded["artifact"] = store_artifact(file)
+    return wire.stored(loaded), [one for one in (repository, upload) if one is not None]
+
+
+def _create(call: Call) -> Answer:
+    data, locks = unit_data(call)
+    assert call.endpoint.resource is not None
+    return call.accepted(GENERAL_CREATE, {"resource": call.endpoint.resource.path, "data": data}, exclusive=locks)
+
+
+def unit_operations(schema: type[WireSchema]) -> list[Operation]:
+    """Making a unit of ``schema`` in a task."""
+    return [Operation(
+        "create", "POST", _create, request=schema, responses={202: AsyncOperation}, media=(MULTIPART, FORM))]

@@ -1,0 +1,159 @@
+"""What an endpoint is declared with. Routing, permission checks, filters, the OpenAPI document and the browsable pages
+follow from these values; there is no class per endpoint.
+
+    Endpoint(
+        path="remotes/file/file", tag="Remotes: File", schema=FileRemoteSchema, resource=FILE_REMOTE,
+        rows=partial(remote_rows, "file.file"), filters=remote_filters(),
+        operations=[listing(), creating(), reading(), *updating(), deleting()],
+    )
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from peewee import Expression, Select
+
+from api.filters import FilterSet
+from api.queries import PreparedRead
+from api.schemas.base import WireSchema
+from api.schemas.fields import Identifier, Row, WireField
+from pulp_actor.identifiers import ResourceType
+
+if TYPE_CHECKING:
+    from api.call import Answer, Call
+
+#: Media types of a request body.
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+
+
+#: Permissions that need no role: everyone, without credentials; and everyone who has some.
+ANYONE = "anyone"
+ANY_USER = "any user"
+
+#: What a permission calls the actions that every collection has; any other action changes its object.
+VERBS = {"list": "view", "read": "view", "create": "add", "delete": "delete"}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One thing that can be done at an endpoint.
+
+    Attributes:
+        action: what it is, in its operation id and in the permission table: ``list``, ``create``, ``sync``.
+        method: the HTTP method.
+        run: does it.
+        on_item: at an object's own path and not at the collection's.
+        suffix: of the path, for actions: ``sync``.
+        request: the schema of the body (`WireSchema` itself: the endpoint's), or None.
+        partial: none of the body's fields is required.
+        responses: status -> a schema, None (no body), ``"object"`` (the endpoint's schema) or ``"page"`` (a list of it).
+        media: the media types a body may have.
+        query: the operation's own query parameters.
+        permission: what the user must be allowed to do: a permission's name, `ANY_USER` or `ANYONE`; empty: the name
+            that follows from the endpoint's objects and the action, ``file.view_filerepository``.
+        uses_database: whether a connection is opened for it.
+        operation_id: where it does not follow from the path and the action.
+        help: one sentence for the OpenAPI document.
+    """
+
+    action: str
+    method: str
+    run: Callable[[Call], Answer]
+    on_item: bool = False
+    suffix: str = ""
+    request: type[WireSchema] | None = None
+    partial: bool = False
+    body_required: bool | None = None
+    responses: Mapping[int, Any] = field(default_factory=dict)
+    media: Sequence[str] = (JSON, FORM, MULTIPART)
+    query: Sequence[tuple[str, WireField]] = ()
+    permission: str = ""
+    uses_database: bool = True
+    operation_id: str = ""
+    tag: str = ""
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Key:
+    """One variable part of a path: its name in the OpenAPI document, what it may hold, and the column it selects by."""
+
+    name: str = "pulp_id"
+    column: Any = None
+    kind: WireField = field(default_factory=Identifier)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A collection of objects, the objects in it, and what can be done with them.
+
+    Attributes:
+        path: the collection's, below the API root, without slashes at its ends.
+        tag: the operations' tag in the OpenAPI document.
+        operations: what can be done.
+        component: which component's document it belongs to: ``core``, or a plugin's name.
+        schema: what an object looks like.
+        rows: makes the query for all rows there are; its columns are what ``schema`` shows.
+        resource: the type of its objects, where they all have one.
+        filters: what the list can be filtered and ordered by.
+        keys: the variable parts of an object's path, outermost first. All but the last stand in ``path``.
+        parent: whether the object that the outer keys name exists; None where there is none to ask for.
+        listed: whether the root endpoint names it.
+    """
+
+    path: str
+    tag: str
+    operations: Sequence[Operation]
+    component: str = "core"
+    schema: type[WireSchema] | None = None
+    rows: Callable[[], Select] | None = None
+    resource: ResourceType | None = None
+    filters: FilterSet = field(default_factory=FilterSet)
+    keys: Sequence[Key] = ()
+    parent: Callable[[Mapping[str, str]], bool] | None = None
+    listed: bool = True
+    item_path: str = ""
+
+    @cached_property
+    def wire(self) -> WireSchema:
+        """The one instance of ``schema``."""
+        assert self.schema is not None
+        return self.schema()
+
+    @cached_property
+    def object_path(self) -> str:
+        """The path of one object: ``repositories/file/file/{pulp_id}``."""
+        return self.item_path or (f"{self.path}/{{{self.keys[-1].name}}}" if self.keys else self.path)
+
+    @cached_property
+    def prepared_read(self) -> PreparedRead:
+        """The query for one object, made once."""
+        assert self.rows is not None
+        return PreparedRead(self.rows, [key.column for key in self.keys])
+
+    def permission_of(self, operation: Operation) -> str:
+        """What a user must be allowed to do for ``operation``."""
+        if operation.permission or self.resource is None:
+            return operation.permission or f"{self.component}.{operation.action}_{self.path.replace('/', '_')}"
+        app, _, model = self.resource.prn.partition(".")
+        verb = VERBS.get(operation.action, "view" if operation.method == "GET" else "change")
+        return f"{app}.{verb}_{model}"
+
+    def path_of(self, operation: Operation) -> str:
+        """Where an operation stands, below the API root."""
+        base = self.object_path if operation.on_item else self.path
+        return f"{base}/{operation.suffix}" if operation.suffix else base
+
+    def scope(self, keys: Mapping[str, Any]) -> list[Expression]:
+        """The conditions that the outer keys of a path put on the rows of the list."""
+        return [key.column == keys[key.name] for key in self.keys[:-1]]
+
+    def read(self, keys: Mapping[str, Any]) -> Row | None:
+        """The row of one object."""
+        return self.prepared_read.fetch([keys[key.name] for key in self.keys])

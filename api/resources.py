@@ -1,0 +1,77 @@
+"""The Falcon resources: one generic class for collections and one for objects, made from declarations. An action's path
+is an object's or a collection's with a suffix, and is served by the same classes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import falcon
+
+from api.auth import authenticate, authorize
+from api.call import Answer, Call
+from api.endpoints import ANYONE, Endpoint, Operation
+
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+class EndpointResource:
+    """The operations of one path.
+
+    Attributes:
+        allow: the methods there are, as in the ``Allow`` header.
+        needs_database: whether a connection is opened before the operation runs.
+    """
+
+    def __init__(self, endpoint: Endpoint, operations: Sequence[Operation]) -> None:
+        self.endpoint = endpoint
+        self.names: tuple[str, ...] = ()
+        self.needs_database = any(operation.uses_database for operation in operations)
+        methods = [operation.method for operation in operations]
+        for operation in operations:
+            responder = self._responder(operation)
+            setattr(self, f"on_{operation.method.lower()}", responder)
+            if operation.method == "GET":
+                self.on_head = responder
+        tail = ["HEAD", "OPTIONS"] if "GET" in methods else ["OPTIONS"]
+        self.allow = ", ".join([*(method for method in _METHODS if method in methods), *tail])
+
+    def _responder(self, operation: Operation) -> Any:
+        open_to_all = self.endpoint.permission_of(operation) == ANYONE
+
+        def respond(request: falcon.Request, response: falcon.Response, **keys: str) -> None:
+            account = None if open_to_all else authenticate(request)
+            authorize(account, self.endpoint, operation)
+            names = dict(zip(self.names, keys.values(), strict=False))
+            send(response, operation.run(Call(self.endpoint, operation, request, account, names)))
+
+        return respond
+
+
+class CollectionResource(EndpointResource):
+    """The collection: list and create, and actions on all of it. In its path stand the outer keys."""
+
+    def __init__(self, endpoint: Endpoint, operations: Sequence[Operation]) -> None:
+        super().__init__(endpoint, operations)
+        self.names = tuple(key.name for key in endpoint.keys[:-1])
+
+
+class ItemResource(EndpointResource):
+    """One object: read, change and delete, and actions on it. In its path stand all keys."""
+
+    def __init__(self, endpoint: Endpoint, operations: Sequence[Operation]) -> None:
+        super().__init__(endpoint, operations)
+        self.names = tuple(key.name for key in endpoint.keys)
+
+
+def send(response: falcon.Response, answer: Answer) -> None:
+    """Put an answer into Falcon's response."""
+    response.status = falcon.code_to_http_status(answer.status)
+    for name, value in answer.headers.items():
+        response.set_header(name, value)
+    if isinstance(answer.body, bytes):
+        response.data = answer.body
+    elif answer.body is not None:
+        response.content_type = falcon.MEDIA_JSON
+        response.data = json.dumps(answer.body, separators=(",", ":"), ensure_ascii=False, default=str).encode()

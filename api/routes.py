@@ -1,0 +1,62 @@
+"""All endpoints there are, and the routes that lead to them."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import Any
+
+import falcon
+
+from api.call import Answer, Call, absolute
+from api.core import artifacts, content, distributions, publications, remotes, repositories, service, tasks, users
+from api.endpoints import ANYONE, Endpoint, Operation
+from api.resources import CollectionResource, ItemResource
+from pulp_actor.identifiers import api_prefix
+from pulp_actor.plugins import load_modules
+
+
+def core_endpoints() -> list[Endpoint]:
+    """The core's endpoints. Plugins must be loaded: the lists over all types name theirs."""
+    return [
+        *service.service_endpoints(), *tasks.task_endpoints(), artifacts.artifact_endpoint(),
+        *content.generic_endpoints(), *repositories.generic_endpoints(), *remotes.generic_endpoints(),
+        *publications.generic_endpoints(), *distributions.generic_endpoints(), users.user_endpoint(),
+        *users.group_endpoints(),
+    ]
+
+
+def all_endpoints() -> list[Endpoint]:
+    """The core's endpoints and the plugins'."""
+    modules: list[Any] = load_modules("api")
+    return [*core_endpoints(), *(endpoint for module in modules for endpoint in module.endpoints)]
+
+
+def root_endpoint(endpoints: list[Endpoint]) -> Endpoint:
+    """The list of lists: an endpoint's name to its URL."""
+    paths = [endpoint.path for endpoint in endpoints if endpoint.listed and "{" not in endpoint.path]
+
+    def show(call: Call) -> Answer:
+        return Answer(200, {path: f"{call.request.prefix}{absolute(path)}" for path in paths})
+
+    return Endpoint(path="", tag="", listed=False, operations=[
+        Operation("read", "GET", show, permission=ANYONE, uses_database=False, responses={200: None}),
+    ])
+
+
+def add_routes(app: falcon.App, endpoints: list[Endpoint]) -> None:
+    """Let ``app`` serve ``endpoints``: one resource for each path that some of an endpoint's operations share."""
+    for endpoint in endpoints:
+        paths: dict[tuple[str, bool], list[Operation]] = defaultdict(list)
+        for operation in endpoint.operations:
+            paths[endpoint.path_of(operation), operation.on_item].append(operation)
+        for (path, on_item), operations in paths.items():
+            resource = ItemResource if on_item else CollectionResource
+            app.add_route(template(path), resource(endpoint, operations))
+
+
+def template(path: str) -> str:
+    """A path as a Falcon template. The router wants one name for all that can stand in one place."""
+    numbers = iter(range(10))
+    path = re.sub(r"\{[^}]+\}", lambda _: f"{{key{next(numbers)}}}", path)
+    return f"{api_prefix()}{path}/" if path else api_prefix()

@@ -1,0 +1,54 @@
+"""``pulp-api``: the API under gunicorn, one thread a request, several processes on one port."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from api.app import make_app
+from pulp_actor.bootstrap import bootstrap
+from pulp_actor.errors import ConfigurationError
+from pulp_actor.queue import presence
+from pulp_actor.settings import settings
+
+#: Seconds a stopping process gives its requests.
+GRACEFUL_TIMEOUT = 30
+
+
+class Service(BaseApplication):
+    """gunicorn, configured from the settings and not from files."""
+
+    def load_config(self) -> None:
+        for name, value in {
+            "bind": settings.API_BIND, "workers": settings.API_PROCESSES, "threads": settings.API_THREADS,
+            "worker_class": "gthread", "graceful_timeout": GRACEFUL_TIMEOUT, "keepalive": 75, "timeout": 120,
+            "preload_app": False, "post_worker_init": _enter, "worker_exit": _leave, "proc_name": "pulp-api",
+            "loglevel": settings.LOG_LEVEL.lower(), "logger_class": "api.service_logs.Logs", "control_socket_disable": True,
+        }.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        return make_app()
+
+
+def _enter(worker: Any) -> None:
+    """A worker process is ready: it shows that it is online."""
+    worker.presence = presence.register("api")
+
+
+def _leave(server: Any, worker: Any) -> None:
+    here = getattr(worker, "presence", None)
+    if here is not None:
+        here.stop()
+
+
+def main() -> None:
+    """Run the API until it is told to stop."""
+    try:
+        bootstrap()
+        Service().run()
+    except ConfigurationError as error:
+        print(f"pulp-api: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(1)

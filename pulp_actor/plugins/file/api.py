@@ -1,0 +1,178 @@
+"""The file plugin's API endpoints: declarations, and what is particular to files."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from pulp_actor.plugins.file.models import FileContent
+
+from api.call import Answer, Call
+from api.core.content import ContentSchema, content_filters, content_operations, content_rows
+from api.core.distributions import (
+    DistributionSchema,
+    distribution_filters,
+    distribution_operations,
+    distribution_rows,
+)
+from api.core.publications import (
+    PublicationSchema,
+    publication_filters,
+    publication_operations,
+    publication_rows,
+    shown_distributions,
+)
+from api.core.remotes import RemoteSchema, remote_filters, remote_operations, remote_rows
+from api.core.repositories import (
+    RepositorySchema,
+    repository_filters,
+    repository_operations,
+    repository_rows,
+    version_endpoint,
+)
+from api.core.uploading import SingleArtifactSchema, unit_operations
+from api.endpoints import Endpoint, Key, Operation
+from api.filters import text_filters
+from api.operations import action
+from api.schemas.base import WireSchema, refuse
+from api.schemas.common import AsyncOperation
+from api.schemas.fields import Boolean, Json, Text
+from api.schemas.references import Reference
+from pulp_actor.identifiers import registry
+from pulp_actor.models import Content, Distribution, Publication, Remote, Repository, RepositoryVersion
+
+SYNCHRONIZE = "pulp_file.app.tasks.synchronizing.synchronize"
+PUBLISH = "pulp_file.app.tasks.publishing.publish"
+TYPE = "file.file"
+GIT = "file.git"
+REMOTE_TYPES = (TYPE, GIT)
+MANIFEST = "PULP_MANIFEST"
+
+
+class FileRepositorySchema(RepositorySchema):
+    wire_name = "file.FileRepository"
+
+    remote = Reference(
+        Remote, types=REMOTE_TYPES, null=True, help="Where the repository is synced from when a sync does not say.")
+    autopublish = Boolean(detail=True, default=False, help="Whether each new version is published.")
+    manifest = Text(detail=True, null=True, default=MANIFEST, help="Name of the manifest that publishing writes.")
+    last_sync_details = Json(
+        read_only=True, show=lambda row: row["details"].get("last_sync_details") or {}, help="How the last sync went.")
+
+
+class SyncSchema(WireSchema):
+    wire_name = "FileRepositorySyncURL"
+
+    remote = Reference(Remote, types=REMOTE_TYPES, help="What to sync from; by default the repository's remote.")
+    mirror = Boolean(default=False, help="Whether units that the remote does not have are removed.")
+    optimize = Boolean(default=True, help="Whether a sync is skipped when nothing has changed.")
+
+
+def _sync(call: Call) -> Answer:
+    repository: Repository = call.instance
+    data = call.read()
+    remote: Remote | None = data.get("remote") or repository.remote
+    if remote is None:
+        raise refuse("remote", "The repository has no remote, so that one is needed here.")
+    kwargs = {
+        "remote_pk": str(remote.id), "repository_pk": str(repository.id), "mirror": data["mirror"],
+        "optimize": data["optimize"],
+    }
+    return call.accepted(SYNCHRONIZE, kwargs, exclusive=[repository], shared=[remote])
+
+
+class FileRemoteSchema(RemoteSchema):
+    wire_name = "file.FileRemote"
+
+
+class FileGitRemoteSchema(RemoteSchema):
+    wire_name = "file.FileGitRemote"
+
+    git_ref = Text(detail=True, default="HEAD", help="The branch, tag or commit that is mirrored.")
+
+
+class FileContentSchema(SingleArtifactSchema, ContentSchema):
+    wire_name = "file.FileContent"
+
+    md5 = Text(read_only=True, show=lambda row: row["artifact_md5"])
+    sha1 = Text(read_only=True, show=lambda row: row["artifact_sha1"])
+    sha224 = Text(read_only=True, show=lambda row: row["artifact_sha224"])
+    sha256 = Text(read_only=True, show=lambda row: row["artifact_sha256"] or row["digest"])
+    sha384 = Text(read_only=True, show=lambda row: row["artifact_sha384"])
+    sha512 = Text(read_only=True, show=lambda row: row["artifact_sha512"])
+
+
+class FilePublicationSchema(PublicationSchema):
+    wire_name = "file.FilePublication"
+
+    distributions = shown_distributions()
+    manifest = Text(detail=True, null=True, default=MANIFEST, help="Name of the manifest; null: none is written.")
+    checkpoint = Boolean(help="Whether this is a checkpoint, which stays reachable by its time.")
+
+
+def _publish(call: Call) -> Answer:
+    data = call.read(schema=call.endpoint.wire)
+    version: RepositoryVersion = data["repository_version"]
+    repository = version.repository
+    if repository.type != TYPE:
+        raise refuse("repository_version", "This is a version of another type of repository.")
+    manifest = data["manifest"] if "manifest" in call.given else repository.details.get("manifest", MANIFEST)
+    kwargs = {
+        "repository_version_pk": str(version.id), "manifest": manifest, "checkpoint": data.get("checkpoint", False),
+    }
+    return call.accepted(PUBLISH, kwargs, shared=[repository])
+
+
+class FileDistributionSchema(DistributionSchema):
+    wire_name = "file.FileDistribution"
+
+    repository = Reference(Repository, types=(TYPE,), null=True, help="Serves what this repository holds at the time.")
+    publication = Reference(Publication, types=(TYPE,), null=True, help="Serves this publication.")
+    checkpoint = Boolean(help="Whether it serves the repository's checkpoints by their time.")
+
+
+def _remote_endpoint(type_: str, name: str, tag: str, schema: type[RemoteSchema]) -> Endpoint:
+    return Endpoint(
+        path=f"remotes/file/{name}", tag=tag, component="file", schema=schema, rows=partial(remote_rows, type_),
+        resource=registry.by_path(f"remotes/file/{name}"), filters=remote_filters(type_),
+        keys=[Key("pulp_id", Remote.id)], operations=remote_operations(),
+    )
+
+
+_repository = registry.by_path("repositories/file/file")
+
+endpoints = [
+    Endpoint(
+        path="repositories/file/file", tag="Repositories: File", component="file", schema=FileRepositorySchema,
+        rows=partial(repository_rows, TYPE), resource=_repository, filters=repository_filters(TYPE),
+        keys=[Key("pulp_id", Repository.id)],
+        operations=repository_operations(action("sync", _sync, SyncSchema, help="Mirror a remote.")),
+    ),
+    version_endpoint(_repository, tag="Repositories: File Versions", component="file"),
+    _remote_endpoint(TYPE, "file", "Remotes: File", FileRemoteSchema),
+    Endpoint(
+        path="content/file/files", tag="Content: Files", component="file", schema=FileContentSchema,
+        rows=partial(content_rows, FileContent), resource=registry.by_path("content/file/files"),
+        keys=[Key("pulp_id", Content.id)],
+        filters=content_filters(
+            *text_filters("relative_path", FileContent.relative_path),
+            *text_filters("digest", FileContent.digest, ("exact",)),
+            *text_filters("sha256", FileContent.digest, ("exact",)),
+            model=FileContent, order=("digest", "relative_path"),
+        ),
+        operations=content_operations(*unit_operations(FileContentSchema)),
+    ),
+    Endpoint(
+        path="publications/file/file", tag="Publications: File", component="file", schema=FilePublicationSchema,
+        rows=partial(publication_rows, TYPE), resource=registry.by_path("publications/file/file"),
+        keys=[Key("pulp_id", Publication.id)], filters=publication_filters(TYPE),
+        operations=publication_operations(
+            Operation("create", "POST", _publish, request=FilePublicationSchema, responses={202: AsyncOperation})),
+    ),
+    Endpoint(
+        path="distributions/file/file", tag="Distributions: File", component="file", schema=FileDistributionSchema,
+        rows=partial(distribution_rows, TYPE), resource=registry.by_path("distributions/file/file"),
+        keys=[Key("pulp_id", Distribution.id)], filters=distribution_filters(TYPE),
+        operations=distribution_operations(),
+    ),
+]
+
