@@ -43,7 +43,7 @@ from pulp_actor.middleware.resources import Resources
 from pulp_actor.queue.compat import BrokerConnectionError
 from pulp_actor.queue.consumer import TaskConsumer
 from pulp_actor.queue.engine import Claim, Engine, TaskSpec
-from pulp_actor.queue.errors import LeaseLost, TaskCanceled
+from pulp_actor.queue.errors import LeaseLost, TaskCanceled, UnknownActor, UnstorableResult
 from pulp_actor.queue.failures import failure
 from pulp_actor.queue.messages import Codec, Plain, TaskMessage
 
@@ -193,28 +193,42 @@ class TaskBroker(PostgresBroker):
         """Write the end of a claimed message's task, with what followed from it.
 
         Raises:
-            psycopg2.Error: the database did not answer; call again.
+            psycopg2.OperationalError, psycopg2.InterfaceError: the database did not answer; call again.
         """
         self._ending.message = None
-        outcome, error = message.outcome, message.outcome.error
-        if message.retry_delay is not None:
-            # A retry without delay still goes to the end of the line.
-            done = self.engine.give_back(
-                message.claim, delay=message.retry_delay or None, error=error and failure(error), count=True,
-                message=self.codec.encode(message._message.encode().decode()))
-        elif isinstance(error, Shutdown) and message.options.get("retry_on_loss"):
-            done = self.engine.give_back(message.claim)
-        elif outcome.skipped:
-            done = self.engine.finish(message.claim, "skipped", error={"description": "The message was too old."})
-        elif isinstance(error, TaskCanceled):
-            done = self.engine.finish(message.claim, "canceled")
-        elif error is not None or message.failed:
-            done = self._finish(message, "failed", error=failure(error or RuntimeError("The message was rejected.")))
-        else:
-            done = self._finish(message, "completed", result=outcome.result)
+        try:
+            done = self._write_end(message)
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            raise
+        except (psycopg2.Error, TypeError, ValueError) as error:
+            # What the actor returned cannot be stored; the task must end all the same.
+            done = self.engine.finish(message.claim, "failed", error=failure(UnstorableResult(error)))
         self._claims.pop(message.claim.task, None)
         if not done:
             logger.warning("lease lost: the end of this task was not written", task=str(message.claim.task))
+
+    def _write_end(self, message: TaskMessage) -> bool:
+        outcome, error = message.outcome, message.outcome.error
+        if message.retry_delay is not None:
+            # A retry without delay still goes to the end of the line.
+            return self.engine.give_back(
+                message.claim, delay=message.retry_delay or None, error=error and failure(error), count=True,
+                message=self.codec.encode(message._message.encode().decode()))
+        if isinstance(error, Shutdown) and message.options.get("retry_on_loss"):
+            return self.engine.give_back(message.claim)
+        if outcome.skipped:
+            return self.engine.finish(message.claim, "skipped", error={"description": "The message was too old."})
+        if isinstance(error, TaskCanceled):
+            return self.engine.finish(message.claim, "canceled")
+        if error is not None or message.failed:
+            return self._finish(message, "failed", error=failure(error or UnknownActor(
+                f"This worker knows no actor named {message.actor_name!r}.")))
+        return self._finish(message, "completed", result=outcome.result)
+
+    def reject(self, claim: Claim, error: Exception) -> None:
+        """Fail a task whose message cannot be read."""
+        logger.error("unreadable message", task=str(claim.task), error=str(error))
+        self.engine.finish(claim, "failed", error=failure(error))
 
     def _finish(self, message: TaskMessage, state: str, *, result: Any = None, error: Any = None) -> bool:
         if message.followups:

@@ -8,14 +8,17 @@ in between would be lost. A jittered sweep every few seconds is the net under lo
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import psycopg2
 from dramatiq.broker import Consumer, MessageProxy
+from dramatiq.errors import DecodeError
 from dramatiq.message import Message
 
+from pulp_actor.errors import PulpActorError
 from pulp_actor.queue.compat import BrokerConnectionError
 from pulp_actor.queue.messages import TaskMessage
 
@@ -35,13 +38,17 @@ class TaskConsumer(Consumer):
         self._timeout = timeout / 1000
         self._ready = broker.ready_event(queue_name)
         self._ready.set()
+        self._closed = threading.Event()
         self._sweep_at = 0.0
         self._connections = broker.engine.connections
 
     def __next__(self) -> MessageProxy | None:
+        if not self._broker.accepting:
+            self._closed.wait(self._timeout)
+            return None
         if not self._ready.wait(self._timeout) and time.monotonic() < self._sweep_at:
             return None
-        if not self._broker.accepting or not self._broker.idle_threads.acquire(timeout=self._timeout):
+        if not self._broker.idle_threads.acquire(timeout=self._timeout):
             return None
         message = None
         try:
@@ -63,6 +70,9 @@ class TaskConsumer(Consumer):
             self._broker.hand_back(message)
             self._broker.idle_threads.release()
 
+    def close(self) -> None:
+        self._closed.set()
+
     def _claim(self) -> TaskMessage | None:
         self._ready.clear()
         self._sweep_at = time.monotonic() + random.uniform(*SWEEP)
@@ -79,7 +89,11 @@ class TaskConsumer(Consumer):
                 self._broker.on_idle()
             return None
         self._ready.set()
-        message = Message.decode(self._broker.codec.decode(claim.message).encode())
+        try:
+            message = Message.decode(self._broker.codec.decode(claim.message).encode())
+        except (DecodeError, PulpActorError) as error:
+            self._broker.reject(claim, error)
+            return None
         if message.queue_name != self._queue:
             message = message.copy(queue_name=self._queue)
         proxy = TaskMessage(message, claim)

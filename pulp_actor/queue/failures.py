@@ -17,6 +17,7 @@ _SECRET_ASSIGNMENT = re.compile(
 
 def mask_secrets(text: str) -> str:
     """``text`` with credentials in URLs and values that are called a secret replaced by ``***``."""
+    text = text.replace("\0", "\ufffd")  # PostgreSQL keeps no NUL
     text = _CREDENTIALS_IN_URL.sub("***", text)
     return _SECRET_ASSIGNMENT.sub(r"\1\2\3***", text)
 
