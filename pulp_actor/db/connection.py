@@ -22,7 +22,7 @@ from pulp_actor.errors import ConfigurationError
 MINIMUM_POSTGRESQL = 14
 
 #: Keep-alives by which both ends notice a lost host within some 15 seconds.
-KEEPALIVE = {
+KEEPALIVE: dict[str, Any] = {
     "keepalives": 1, "keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3,
     "options": "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3",
 }
