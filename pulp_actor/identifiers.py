@@ -69,6 +69,9 @@ class Registry:
     def get(self, model: Any, type_: str | None = None) -> ResourceType:
         """The resource type of ``model`` and, where it has one, its ``type`` value."""
         found = self._by_model.get((model, type_)) or self._by_model.get((model, None))
+        if found is None and type_ is None:  # a detail model, whose only type is known from the model alone
+            candidates = self.of_model(model)
+            found = candidates[0] if len(candidates) == 1 else None
         if found is None:
             raise KeyError(f"no resource type for {model.__name__} {type_ or ''}")
         return found

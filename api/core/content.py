@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from functools import cache
 from typing import Any
 
 from marshmallow import ValidationError as MarshmallowError
@@ -30,8 +31,9 @@ from pulp_actor.models.base import utcnow
 from pulp_actor.models.resources import ARTIFACT
 
 
+@cache
 def content_types() -> dict[str, ResourceType]:
-    """Type of content -> its resource type."""
+    """Type of content -> its resource type. Plugins must be loaded."""
     return {r.type: r for r in registry if r.type and issubclass(r.model, DetailContent | PublishedMetadata)}
 
 
@@ -54,6 +56,8 @@ class ContentSchema(ObjectSchema):
     wire_name = "Content"
     model = Content
 
+    pulp_href = Text(format="uri", read_only=True, show=_href, help="Where the unit is.")
+    prn = Text(read_only=True, show=_prn, help="The name of the unit, which stays when servers move.")
     pulp_labels = Labels(help="Labels of the unit.")
     vuln_report = Text(format="uri", read_only=True, show=lambda row: None, help="What is known against it.")
 
@@ -69,8 +73,6 @@ class AnyContentSchema(ContentSchema):
 
     wire_name = "MultipleArtifactContent"
 
-    pulp_href = Text(format="uri", read_only=True, show=_href)
-    prn = Text(read_only=True, show=_prn)
     artifacts = Json(type="object", required=True, show=_artifacts, help="Path in the unit -> href of the artifact.")
 
 

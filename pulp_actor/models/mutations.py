@@ -17,11 +17,12 @@ from pulp_actor.db import transaction
 from pulp_actor.errors import NotFound, ValidationError
 from pulp_actor.identifiers import ResourceType
 from pulp_actor.models.base import DEFAULT_DOMAIN_ID, utcnow
-from pulp_actor.models.content import Content
+from pulp_actor.models.content import Content, DetailContent
 from pulp_actor.models.distribution import ContentGuard, Distribution
 from pulp_actor.models.publication import Publication
 from pulp_actor.models.remote import Remote
 from pulp_actor.models.repository import Repository, RepositoryVersion
+from pulp_actor.models.units import make_unit
 from pulp_actor.models.user import Group, User
 
 Data = dict[str, Any]
@@ -78,6 +79,8 @@ def create(resource: ResourceType, data: Mapping[str, Any]) -> Model:
         check(resource, data)
         if rules.create is not None:
             return rules.create(resource, dict(data))
+        if issubclass(resource.model, DetailContent):
+            return make_unit(resource, data)
         columns = dict(data)
         if resource.type is not None:
             columns["type"] = resource.type
