@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from peewee import SQL as Raw
 from peewee import JOIN, fn
+from peewee import SQL as Raw
 
-from pulp_actor.db import connected, database, load_queries
+from pulp_actor.db import connected, database, load_queries, transaction
 from pulp_actor.errors import NotFound
 from pulp_actor.queue.models import FINAL_STATES, CreatedResource, ProgressReport, Task, Worker
 
@@ -25,6 +25,8 @@ SQL = load_queries("pulp_actor.queue", "inspect.sql")
 MAX_DEPTH = 8
 #: How many tasks ahead in one line are drawn.
 MAX_WIDTH = 3
+#: How many tasks of a tree are followed to what they wait for.
+MAX_FOLLOWED = 40
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Wait:
 @dataclass
 class Blocker:
     """A task that another waits for, with what it waits for itself. ``repeated``: it stands further up in the tree too,
-    and its waits only there. ``cut``: it has waits that were not followed, the tree being deep enough."""
+    and its waits only there. ``cut``: it has waits that were not followed, the tree being large enough."""
 
     task: TaskInfo
     shared: bool
@@ -126,7 +128,8 @@ def explain(task_id: UUID, *, depth: int = MAX_DEPTH, width: int = MAX_WIDTH) ->
     Raises:
         NotFound: there is no such task.
     """
-    with connected():
+    with transaction():
+        database.execute_sql(SQL.index_plans)
         rows = database.execute_sql(SQL.why, {"task": str(task_id)}).fetchall()
         if not rows:
             raise NotFound(f"there is no task {task_id}")
@@ -217,7 +220,7 @@ class _Drawing:
             return blocker
         if ticket.task in self._followed:
             blocker.repeated = True
-        elif depth >= self._depth:
+        elif depth >= self._depth or len(self._followed) >= MAX_FOLLOWED:
             blocker.cut = True
         else:
             blocker.waits = self.waits_of(ticket.task, depth + 1, skip=ticket.resource)
@@ -296,7 +299,7 @@ def details(task_id: UUID) -> TaskDetails:
         NotFound: there is no such task.
     """
     with connected():
-        row = (
+        row: Any = (
             Task.select(Task, Worker.name.alias("worker"), fn.clock_timestamp().alias("now"))
             .join(Worker, JOIN.LEFT_OUTER, on=(Worker.id == Task.worker_id)).where(Task.id == task_id).dicts().first())
         if row is None:
@@ -307,17 +310,23 @@ def details(task_id: UUID) -> TaskDetails:
         return TaskDetails(
             task=task, now=row["now"], columns={name: row[name] for name in _COLUMNS},
             locks=database.execute_sql(SQL.tickets_of, (str(task_id),)).fetchall(),
-            progress=list(
-                ProgressReport.select(
-                    ProgressReport.code, ProgressReport.message, ProgressReport.state, ProgressReport.total,
-                    ProgressReport.done, ProgressReport.suffix)
-                .where(ProgressReport.task == task_id).order_by(ProgressReport.id).dicts()),
-            created_resources=[
-                href for (href,) in CreatedResource.select(CreatedResource.href)
-                .where(CreatedResource.task == task_id).order_by(CreatedResource.id).tuples()],
-            children=[
-                key for (key,) in Task.select(Task.id).where(Task.parent_id == task_id).order_by(Task.seq).tuples()],
+            progress=_progress(task_id),
+            created_resources=_column(
+                CreatedResource.select(CreatedResource.href).where(CreatedResource.task == task_id)
+                .order_by(CreatedResource.id)),
+            children=_column(Task.select(Task.id).where(Task.parent_id == task_id).order_by(Task.seq)),
             profile_artifacts=profile_artifacts(task_id))
+
+
+def _progress(task_id: UUID) -> list[dict[str, Any]]:
+    report = ProgressReport
+    query: Any = report.select(
+        report.code, report.message, report.state, report.total, report.done, report.suffix)
+    return list(query.where(report.task == task_id).order_by(report.id).dicts())
+
+
+def _column(query: Any) -> list[Any]:
+    return [value for (value,) in query.tuples()]
 
 
 def profile_artifacts(task_id: UUID) -> dict[str, UUID]:

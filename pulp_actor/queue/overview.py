@@ -72,7 +72,7 @@ def overview() -> Overview:
         queues = dict(database.execute_sql(SQL.queues).fetchall())
         processes = [_process(*row) for row in database.execute_sql(SQL.workers).fetchall()]
         hottest = [HotResource(*row) for row in database.execute_sql(SQL.hottest, (HOTTEST,)).fetchall()]
-    return Overview(*counts, queues=queues, processes=processes, hottest=hottest)
+    return Overview(*counts, queues, processes, hottest)
 
 
 def _process(
