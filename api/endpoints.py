@@ -54,6 +54,7 @@ class Operation:
         partial: none of the body's fields is required.
         responses: status -> a schema, None (no body), ``"object"`` (the endpoint's schema) or ``"page"`` (a list of it).
         media: the media types a body may have.
+        headers: the operation's own headers.
         query: the operation's own query parameters.
         permission: what the user must be allowed to do: a permission's name, `ANY_USER` or `ANYONE`; empty: the name
             that follows from the endpoint's objects and the action, ``file.view_filerepository``.
@@ -72,6 +73,7 @@ class Operation:
     body_required: bool | None = None
     responses: Mapping[int, Any] = field(default_factory=dict)
     media: Sequence[str] = (JSON, FORM, MULTIPART)
+    headers: Sequence[str] = ()
     query: Sequence[tuple[str, WireField]] = ()
     permission: str = ""
     uses_database: bool = True
@@ -82,11 +84,13 @@ class Operation:
 
 @dataclass(frozen=True)
 class Key:
-    """One variable part of a path: its name in the OpenAPI document, what it may hold, and the column it selects by."""
+    """One variable part of a path: its name, what it may hold, and the column it selects by; and its type in the
+    OpenAPI document, where that is another one than its kind says."""
 
     name: str = "pulp_id"
     column: Any = None
     kind: WireField = field(default_factory=Identifier)
+    schema: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,8 @@ class Endpoint:
         keys: the variable parts of an object's path, outermost first. All but the last stand in ``path``.
         parent: whether the object that the outer keys name exists; None where there is none to ask for.
         listed: whether the root endpoint names it.
+        item_path: an object's path, where it is not the collection's with the last key behind it.
+        href_name: what the OpenAPI document calls an object's href, where that does not follow from the schema's name.
     """
 
     path: str
@@ -119,6 +125,7 @@ class Endpoint:
     parent: Callable[[Mapping[str, str]], bool] | None = None
     listed: bool = True
     item_path: str = ""
+    href_name: str = ""
 
     @cached_property
     def wire(self) -> WireSchema:

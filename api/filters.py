@@ -38,6 +38,7 @@ class Filter:
         many: takes several values, separated by commas or given repeatedly.
         costly: may take long on some values (regular expressions); its query gets a time limit.
         help: one sentence for the OpenAPI document.
+        schema: the type of one value in that document, where it is another one than ``kind`` says.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Filter:
     many: bool = False
     costly: bool = False
     help: str = ""
+    schema: Mapping[str, Any] | None = None
 
     def condition(self, texts: Sequence[str]) -> Any:
         """The condition for the values of a request. Raises ValidationError by the parameter's name."""
@@ -173,7 +175,8 @@ def identity_filters(key: Any, *models: type, uuid: bool = True) -> list[Filter]
     return [
         custom("prn__in", by_reference, many=True),
         custom("pulp_href__in", by_reference, many=True),
-        Filter("pulp_id__in", Identifier() if uuid else Integer(), lambda keys: key.in_(keys), many=True),
+        Filter("pulp_id__in", Identifier() if uuid else Integer(), lambda keys: key.in_(keys), many=True,
+               schema=Identifier.openapi_type),
     ]
 
 

@@ -91,6 +91,13 @@ def check_network(data: dict[str, Any], current: Any) -> None:
         raise refuse("proxy_url", "Credentials of the proxy belong into proxy_username and proxy_password.")
 
 
+def policy_field(enum: str) -> Choice:
+    """The field that says when files are downloaded, under the name its enum has in a component's document."""
+    return Choice(
+        POLICIES, enum=enum, default="immediate",
+        help="immediate: files are downloaded in a sync; on_demand: when they are asked for; streamed: never kept.")
+
+
 class RemoteSchema(NetworkConfig, ObjectSchema):
     """A remote of any type; a plugin's schema derives from it."""
 
@@ -100,9 +107,7 @@ class RemoteSchema(NetworkConfig, ObjectSchema):
     name = Text(required=True, help="A name that no other remote has.")
     url = Text(required=True, help="The address of what is mirrored.")
     pulp_labels = Labels(help="Labels of the remote.")
-    policy = Choice(
-        POLICIES, enum="PolicyEnum", default="immediate",
-        help="immediate: files are downloaded in a sync; on_demand: when they are asked for; streamed: never kept.")
+    policy = policy_field("Policy692Enum")
     hidden_fields = HiddenFields(show=_hidden_fields)
 
 

@@ -147,9 +147,9 @@ class ContentSummary(WireSchema):
     """How many units of each type a version holds, and how many it added and removed."""
 
     wire_name = "ContentSummary"
-    added = Json(type="object", required=True)
-    removed = Json(type="object", required=True)
-    present = Json(type="object", required=True)
+    added = Json(type="object", values="object", required=True)
+    removed = Json(type="object", values="object", required=True)
+    present = Json(type="object", values="object", required=True)
 
 
 class RepositoryVersionSchema(ObjectSchema):
@@ -245,8 +245,8 @@ def _repair_version(call: Call) -> Answer:
     return call.accepted(REPAIR_VERSION, kwargs, shared=[repository])
 
 
-def version_endpoint(resource: ResourceType, *, tag: str, component: str) -> Endpoint:
-    """The versions below the repositories of one type."""
+def version_endpoint(resource: ResourceType, *, tag: str, component: str, href_name: str) -> Endpoint:
+    """The versions below the repositories of one type; ``href_name``: see `Endpoint`."""
     def there_is(keys: Mapping[str, Any]) -> bool:
         return Repository.select().where(
             Repository.id == keys["repository_pk"], Repository.type == resource.type).exists()
@@ -254,7 +254,7 @@ def version_endpoint(resource: ResourceType, *, tag: str, component: str) -> End
     return Endpoint(
         path=f"{resource.path}/{{repository_pk}}/versions", tag=tag, component=component,
         schema=RepositoryVersionSchema, rows=partial(version_rows, resource.type), resource=REPOSITORY_VERSION,
-        filters=version_filters(), parent=there_is, listed=False,
+        filters=version_filters(), parent=there_is, listed=False, href_name=href_name,
         keys=[
             Key("repository_pk", RepositoryVersion.repository, Identifier()),
             Key("number", RepositoryVersion.number, Integer(minimum=0)),

@@ -46,7 +46,7 @@ class AppStatus(WireSchema):
     wire_name = "AppStatus"
     name = Text(read_only=True)
     last_heartbeat = Text(format="date-time", read_only=True)
-    versions = Json(type="object", read_only=True)
+    versions = Json(type="object", values="string", read_only=True)
 
 
 class Connection(WireSchema):
@@ -161,7 +161,7 @@ def _livez(call: Call) -> Answer:
 
 class OrphansCleanup(WireSchema):
     wire_name = "OrphansCleanup"
-    content_hrefs = References(Content, help="Look at these units only.")
+    content_hrefs = References(Content, items={}, help="Look at these units only.")
     orphan_protection_time = Integer(
         null=True, minimum=0, maximum=4294967295, bits=64, help="Minutes for which an orphan is kept.")
 

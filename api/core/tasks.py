@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 from peewee import SQL, Expression, Select, fn
@@ -13,23 +14,27 @@ from api.filters import (
     Filter,
     FilterSet,
     boolean_filter,
+    choice_filters,
     custom,
     identity_filters,
     key_of,
-    lookups,
     text_filters,
     time_filters,
 )
 from api.operations import action, listing, reading
 from api.schemas.base import ObjectSchema, WireSchema, refuse
-from api.schemas.fields import Choice, DateTime, Integer, Json, ListOf, Row, Text, wire_time
+from api.schemas.fields import Boolean, Choice, DateTime, Integer, Json, ListOf, Row, Text, wire_time
 from api.schemas.nested import Object
 from api.schemas.references import Href, show_href
 from pulp_actor.identifiers import href_of, parse_reference, prn_of
 from pulp_actor.models import User
+from pulp_actor.models.base import utcnow
 from pulp_actor.models.resources import TASK
 from pulp_actor.queue import platform_broker
 from pulp_actor.queue.models import FINAL_STATES, STATES, CreatedResource, ProgressReport, Task, TaskGroup, Worker
+
+#: How long ago tasks ended that are purged when a request does not say.
+PURGE_AGE = datetime.timedelta(days=30)
 
 PURGE = "pulpcore.app.tasks.purge.purge"
 
@@ -162,7 +167,8 @@ def task_filters() -> FilterSet:
             *time_filters("unblocked_at", Task.unblocked_at), *time_filters("pulp_created", Task.pulp_created),
             *text_filters("logging_cid", Task.logging_cid, ("exact", "contains")),
             *text_filters("name", Task.actor, ("exact", "contains", "in", "ne")),
-            *lookups("state", Task.state, Choice(sorted(STATES), enum=""), ("exact", "in", "ne")),
+            *choice_filters("state", Task.state, sorted(STATES), ("exact",)),
+            *text_filters("state", Task.state, ("in", "ne")),
             custom("parent_task", lambda text: Task.parent_id == key_of(text, Task)),
             custom("task_group", lambda text: Task.group_id == key_of(text, TaskGroup)),
             custom("worker", lambda text: Task.worker_id == key_of(text, Worker)),
@@ -200,7 +206,8 @@ def _delete(call: Call) -> Answer:
 
 class Purge(WireSchema):
     wire_name = "Purge"
-    finished_before = DateTime(help="Tasks that ended before this moment; by default 30 days ago.")
+    finished_before = DateTime(
+        default=lambda: utcnow() - PURGE_AGE, help="Tasks that ended before this moment; by default 30 days ago.")
     states = ListOf(
         Choice(("skipped", "completed", "failed", "canceled"), enum="StatesEnum"), default=["completed"],
         help="Tasks that ended in one of these states.")
@@ -208,7 +215,7 @@ class Purge(WireSchema):
 
 def _purge(call: Call) -> Answer:
     data = call.read()
-    before = wire_time(data.get("finished_before"))
+    before = wire_time(data["finished_before"])
     return call.accepted(PURGE, {"finished_before": before, "states": data["states"]}, exclusive=["tasks:purge"])
 
 
@@ -256,7 +263,7 @@ class TaskGroupSchema(WireSchema):
     pulp_href = Text(format="uri", read_only=True, show=show_href(TaskGroup, "id"))
     prn = Text(read_only=True, show=lambda row: f"prn:core.taskgroup:{row['id']}")
     description = Text(required=True)
-    all_tasks_dispatched = Json(required=True)
+    all_tasks_dispatched = Boolean(required=True)
     waiting = _state_count("waiting")
     skipped = _state_count("skipped")
     running = _state_count("running")
@@ -305,7 +312,7 @@ class WorkerSchema(ObjectSchema):
 
     name = Text(read_only=True)
     last_heartbeat = DateTime(read_only=True)
-    versions = Json(type="object", read_only=True)
+    versions = Json(type="object", values="string", read_only=True)
     current_task = Href(show=show_href(Task, "current_task_id"))
 
 

@@ -13,7 +13,7 @@ from api.endpoints import Endpoint, Key, Operation
 from api.filters import FilterSet, boolean_filter, identity_filters, lookups, text_filters
 from api.operations import created, creating, deleting, listing, reading, updating
 from api.schemas.base import WireSchema, refuse
-from api.schemas.fields import Boolean, DateTime, Integer, Row, Secret, Text
+from api.schemas.fields import Boolean, DateTime, Integer, Row, Secret, Text, matching
 from api.schemas.nested import Object
 from api.schemas.references import show_href, show_prn
 from pulp_actor.identifiers import href_of, prn_of
@@ -44,11 +44,13 @@ class UserSchema(WireSchema):
     pulp_href = Text(format="uri", read_only=True, show=show_href(User, "id"))
     prn = Text(read_only=True, show=show_prn(User, "id"))
     id = Integer(read_only=True)
-    username = Text(required=True, max_length=150, pattern=r"^[\w.@+-]+$")
+    username = Text(required=True, max_length=150, validate=[
+        matching(r"[\w.@+-]+", "A user name may hold letters, digits and @ . + - _ only.")])
     password = Secret(null=True, help="The password; null: no login by password.")
     first_name = Text(blank=True, max_length=150)
     last_name = Text(blank=True, max_length=150)
-    email = Text(blank=True, format="email", pattern=r"^$|^[^@\s]+@[^@\s]+$")
+    email = Text(blank=True, format="email", validate=[
+        matching(r"|[^@\s]+@[^@\s]+", "This is not an e-mail address.")])
     is_staff = Boolean(default=False)
     is_active = Boolean(default=True)
     date_joined = DateTime(read_only=True)
@@ -86,7 +88,7 @@ def user_endpoint() -> Endpoint:
     order.pop("pulp_id")
     return Endpoint(
         path="users", tag="Users", schema=UserSchema, rows=user_rows, resource=USER,
-        keys=[Key("id", User.id, Integer())], listed=True,
+        keys=[Key("id", User.id, Integer())], href_name="auth_user",
         filters=FilterSet(
             [
                 *identity_filters(User.id, User, uuid=False), *_texts("email", User.email),
@@ -154,7 +156,8 @@ def group_endpoints() -> list[Endpoint]:
         ),
         Endpoint(
             path="groups/{group_pk}/users", tag="Groups: Users", schema=GroupUser, rows=member_rows, listed=False,
-            keys=[Key("group_pk", GroupMember.group, Integer()), Key("id", User.id, Integer())],
+            href_name="groups_user",
+            keys=[Key("group_pk", GroupMember.group, Integer(), {"type": "string"}), Key("id", User.id, Integer())],
             parent=lambda keys: Group.select().where(Group.id == keys["group_pk"]).exists(),
             filters=FilterSet([], {}, [User.id], query_language=False),
             operations=[

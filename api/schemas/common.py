@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.schemas.base import WireSchema
-from api.schemas.fields import Boolean, Text
+from api.schemas.fields import Boolean, Text, matching
 
 
 class AsyncOperation(WireSchema):
@@ -22,8 +22,10 @@ class TaskGroupOperation(WireSchema):
 
 class SetLabel(WireSchema):
     wire_name = "SetLabel"
-    key = Text(required=True, help="The label.", pattern=r"^[-a-zA-Z0-9_./]+$")
-    value = Text(required=True, null=True, blank=True, help="Its value.")
+    key = Text(required=True, help="The label.", validate=[
+        matching(r"[\w\-./]+", "A label may hold letters, digits and _ - . / only.")])
+    value = Text(required=True, null=True, blank=True, help="Its value.", validate=[
+        matching(r"[^,()]*", "The value of a label has no commas and parentheses.")])
 
 
 class UnsetLabel(WireSchema):

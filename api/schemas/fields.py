@@ -8,6 +8,7 @@ A response is made from a *row*: a dict from column name to value, as the databa
 from __future__ import annotations
 
 import datetime
+import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -90,8 +91,9 @@ class WireField(fields.Field):
                 found |= {k: v for k, v in (("minimum", validator.min), ("maximum", validator.max)) if v is not None}
             elif isinstance(validator, Regexp):
                 found["pattern"] = validator.regex.pattern
-        if self.load_default is not missing and self.load_default is not None and not callable(self.load_default):
-            found["default"] = self.load_default
+        default = self.load_default() if callable(self.load_default) else self.load_default
+        if default is not missing and default is not None:
+            found["default"] = default.date().isoformat() if isinstance(default, datetime.datetime) else default
         if self.allow_none:
             found["nullable"] = True
         if self.dump_only:
@@ -99,6 +101,16 @@ class WireField(fields.Field):
         if self.load_only:
             found["writeOnly"] = True
         return found
+
+
+def matching(pattern: str, message: str) -> Callable[[str], None]:
+    """A validator for text, of which the OpenAPI document says nothing: the contract's schema knows no pattern there."""
+    compiled = re.compile(pattern)
+
+    def validate(text: str) -> None:
+        if not compiled.fullmatch(text):
+            raise ValidationError(message)
+    return validate
 
 
 def _length(minimum: int | None, maximum: int | None) -> list[Length]:
@@ -279,14 +291,17 @@ class Identifier(WireField):
 
 
 class Json(WireField):
-    """Any JSON value, or with ``type="object"`` an object only. PostgreSQL cannot store NUL characters."""
+    """Any JSON value, or with ``type="object"`` an object only, whose ``values`` are of one type. PostgreSQL cannot store NUL characters."""
 
     default_error_messages = {"invalid": "An object is needed here.", "nul": "Null characters are not allowed."}
 
-    def __init__(self, *, type: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, type: str | None = None, values: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.type = type
         self.openapi_type = {"type": type} if type else {}
+        if values:
+            self.openapi_type["additionalProperties"] = (
+                {"type": "string", "nullable": True} if values == "string" else {"type": values})
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if self.type == "object" and not isinstance(value, dict):
@@ -373,6 +388,10 @@ class File(WireField):
 
     openapi_type = {"type": "string", "format": "binary"}
     default_error_messages = {"invalid": "A file is needed here, as a part of a multipart/form-data request."}
+
+    def openapi(self, *, response: bool) -> dict[str, Any]:
+        found = super().openapi(response=response)
+        return {k: v for k, v in found.items() if k != "format"} if response else found
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if isinstance(value, str | bytes | int | float | list | dict):

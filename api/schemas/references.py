@@ -128,9 +128,12 @@ class References(WireField):
     openapi_type = {"type": "array", "items": {"type": "string", "format": "uri"}}
     default_error_messages = {"invalid": "A list of hrefs or PRNs is needed here."}
 
-    def __init__(self, model: type[Model], *, types: Sequence[str] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, model: type[Model], *, types: Sequence[str] = (), items: dict[str, Any] | None = None, **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.model, self.types = model, tuple(types)
+        self.openapi_type = self.openapi_type if items is None else {"type": "array", "items": items}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Model]:
         if not isinstance(value, list):

@@ -21,7 +21,7 @@ from api.core.publications import (
     publication_rows,
     shown_distributions,
 )
-from api.core.remotes import RemoteSchema, remote_filters, remote_operations, remote_rows
+from api.core.remotes import RemoteSchema, policy_field, remote_filters, remote_operations, remote_rows
 from api.core.repositories import (
     RepositorySchema,
     repository_filters,
@@ -82,6 +82,8 @@ def _sync(call: Call) -> Answer:
 
 class FileRemoteSchema(RemoteSchema):
     wire_name = "file.FileRemote"
+
+    policy = policy_field("PolicyEnum")
 
 
 class FileGitRemoteSchema(RemoteSchema):
@@ -147,7 +149,8 @@ endpoints = [
         keys=[Key("pulp_id", Repository.id)],
         operations=repository_operations(action("sync", _sync, SyncSchema, help="Mirror a remote.")),
     ),
-    version_endpoint(_repository, tag="Repositories: File Versions", component="file"),
+    version_endpoint(_repository, tag="Repositories: File Versions", component="file",
+                     href_name="file_file_repository_version"),
     _remote_endpoint(TYPE, "file", "Remotes: File", FileRemoteSchema),
     Endpoint(
         path="content/file/files", tag="Content: Files", component="file", schema=FileContentSchema,
