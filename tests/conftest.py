@@ -1,0 +1,56 @@
+"""Fixtures that every suite shares: a database of one's own, a platform of real processes, an origin to mirror from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pulp_actor.db.connection import Database
+from pulp_actor.db.connection import database as pool
+from pulp_actor.errors import ConfigurationError
+from pulp_actor.security.encryption import keyring
+from pulp_actor.settings import settings
+from tests.support.postgres import Server, bound
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A PostgreSQL server for this test process. Where none can run, tests are skipped; in CI they fail."""
+    server = Server(tmp_path_factory.mktemp("postgres"))
+    try:
+        server.start()
+    except ConfigurationError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Iterator[Path]:
+    """A data directory of the test's own, with an encryption key, in force as the setting ``DATA_DIR``."""
+    directory = tmp_path / "data"
+    directory.mkdir()
+    with settings.override(DATA_DIR=str(directory)):
+        keyring.forget()
+        keyring.create()
+        yield directory
+    keyring.forget()
+
+
+@pytest.fixture
+def database(postgres: Server, data_dir: Path) -> Iterator[Database]:
+    """A fresh, migrated database that `pulp_actor.db.database` is bound to; nothing is connected yet."""
+    with postgres.migrated() as url, bound(url):
+        yield pool
+
+
+@pytest.fixture
+def empty_database(postgres: Server, data_dir: Path) -> Iterator[Database]:
+    """A database without tables that `pulp_actor.db.database` is bound to."""
+    with postgres.empty() as url, bound(url):
+        yield pool
