@@ -1,0 +1,68 @@
+# Everything starts here. `make up` runs the product, `make demo` shows it, `make test` proves it.
+
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+# Tests that a run leaves out or repeats can be named: make test PYTEST='-k mirror'
+PYTEST ?=
+PROCESSES ?= auto
+
+.PHONY: help up demo test test-all lint bench faults fuzz docs clean
+
+help: ## Say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | expand -t 12
+
+# One stamp for each set of extras; a change of the requirements makes it anew.
+$(VENV)/.made: setup.cfg
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.made-test: $(VENV)/.made
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	@touch $@
+
+$(VENV)/.made-bench: $(VENV)/.made-test
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	@touch $@
+
+$(VENV)/.made-docs: $(VENV)/.made
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
+
+up: $(VENV)/.made ## Run the platform; ARGS='--detach' and others are passed on
+	@exec $(BIN)/pulp-actor up $(ARGS)
+
+demo: $(VENV)/.made ## From nothing to a mirrored and served repository, and away again
+	@exec $(BIN)/pulp-actor demo $(ARGS)
+
+test: $(VENV)/.made-test ## All tests, with a PostgreSQL server of their own
+	@$(BIN)/python -m pytest -n $(PROCESSES) $(PYTEST)
+
+test-all: ## The tests on each interpreter from 3.11 to 3.13 that is found
+	@tests/on-each-python $(PYTEST)
+
+lint: $(VENV)/.made-test ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.made-bench ## Measure; figures go to docs/figures
+	@for module in tests/bench/*_bench.py; do \
+		$(BIN)/python -m "$$(echo "$${module%.py}" | tr / .)" $(ARGS) || exit 1; \
+	done
+
+faults: $(VENV)/.made-test ## Kill, stop and cut off things while work is going on
+	@$(BIN)/python -m pytest tests/faults -p no:randomly $(PYTEST)
+
+fuzz: $(VENV)/.made-test ## Throw nonsense at the API, within bounds
+	@$(BIN)/python -m pytest tests/fuzz -p no:randomly $(PYTEST)
+
+docs: $(VENV)/.made-docs ## Build the documentation; every link must lead somewhere
+	@$(BIN)/mkdocs build --strict
+
+clean: ## Remove what was built
+	rm -rf $(VENV) build dist *.egg-info site .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
