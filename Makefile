@@ -1,7 +1,11 @@
 # Everything starts here. `make up` runs the product, `make demo` shows it, `make test` proves it.
 
 .DEFAULT_GOAL := help
-PYTHON ?= python3
+# The first of these that is Python 3.11 or newer; PYTHON=/path/to/python names another.
+ifndef PYTHON
+PYTHON := $(shell for python in python3.11 python3.12 python3.13 python3; do \
+    "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+endif
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
