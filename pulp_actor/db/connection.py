@@ -6,8 +6,10 @@ a task or a thread opens its connection with `connected` and gives it back at th
 
 from __future__ import annotations
 
+import os
 import select
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -28,8 +30,26 @@ KEEPALIVE: dict[str, Any] = {
 }
 
 
+#: Every connection that this process opened and that is still in use, so that a forked child can let go of them.
+_opened: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
 class Database(PooledPostgresqlDatabase):
     """The pool, with hooks that run just before and just after the outermost transaction commits."""
+
+    def _connect(self) -> Any:
+        conn = super()._connect()
+        _opened.add(conn)
+        return conn
+
+    def forget_connections(self) -> None:
+        """Start over with an empty pool, as a forked child must: the connections are its parent's."""
+        self._pool_lock = threading.RLock()
+        self._pool_available = threading.Condition(self._pool_lock)
+        self._lock = threading.Lock()
+        self._connections: list[Any] = []
+        self._in_use: dict[Any, Any] = {}
+        self._state.reset()
 
     def _is_closed(self, conn: Any) -> bool:
         # A pooled connection whose server went away shows it only by its status; ask the socket before handing it out.
@@ -45,15 +65,9 @@ class Database(PooledPostgresqlDatabase):
 
 
 def _alive(conn: Any) -> bool:
-    """True unless the server has closed the socket: a closed one is readable although nothing was asked."""
+    """True unless the server has something to say unasked: on a connection that does not listen, that is goodbye."""
     readable, _, _ = select.select([conn], [], [], 0)
-    if not readable:
-        return True
-    try:
-        conn.poll()
-    except psycopg2.Error:
-        return False
-    return not conn.closed
+    return not readable
 
 
 database = Database(None, autoconnect=False, max_connections=64, timeout=10)
@@ -73,7 +87,27 @@ def connect_raw(url: str | None = None, *, application_name: str = "pulp-actor")
     """
     conn = psycopg2.connect(url or database.url, application_name=application_name, connect_timeout=10, **KEEPALIVE)
     conn.autocommit = True
+    _opened.add(conn)
     return conn
+
+
+def _leave_connections_to_parent() -> None:
+    """In a forked child: make the parent's connections harmless, without a word to the server.
+
+    Two processes that speak on one socket garble both their conversations, and a socket that a child keeps open hides its
+    parent's death from the server, which would then hold on to locks and leases.
+    """
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for conn in list(_opened):
+        if not conn.closed:
+            os.dup2(null, conn.fileno(), inheritable=False)
+    os.close(null)
+    _opened.clear()
+    _hooks.__init__()  # type: ignore[misc]
+    database.forget_connections()
+
+
+os.register_at_fork(after_in_child=_leave_connections_to_parent)
 
 
 def check_server(url: str) -> int:

@@ -23,15 +23,26 @@ def test_items_are_collected_and_written_once_as_the_transaction_ends():
     assert not in_transaction()
 
 
+def fail_in_a_savepoint(written, announced):
+    with transaction():
+        before_commit(written.append, "lost")
+        after_commit(lambda: announced.append("lost"))
+        raise ZeroDivisionError
+
+
+def create_table_then(hook):
+    with transaction():
+        db.execute_sql("CREATE TABLE never (id int)")
+        before_commit(hook, None)
+
+
 def test_a_rolled_back_savepoint_takes_its_hooks_with_it():
     written, announced = [], []
 
     with transaction():
         before_commit(written.append, "kept")
-        with pytest.raises(ZeroDivisionError), transaction():
-            before_commit(written.append, "lost")
-            after_commit(lambda: announced.append("lost"))
-            raise ZeroDivisionError
+        with pytest.raises(ZeroDivisionError):
+            fail_in_a_savepoint(written, announced)
         after_commit(lambda: announced.append("kept"))
         assert announced == []
     assert written == [["kept"]]
@@ -42,9 +53,8 @@ def test_a_failing_hook_rolls_everything_back():
     def refuse(_items):
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError), transaction():
-        db.execute_sql("CREATE TABLE never (id int)")
-        before_commit(refuse, None)
+    with pytest.raises(ZeroDivisionError):
+        create_table_then(refuse)
     with transaction():
         assert db.execute_sql("SELECT to_regclass('never')").fetchone() == (None,)
 

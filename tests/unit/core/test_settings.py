@@ -19,7 +19,7 @@ def loaded(tmp_path=None, toml=None, **environ):
 def test_environment_goes_before_file_and_file_before_default(tmp_path):
     settings = loaded(tmp_path, "WORKERS = 5\nPAGE_SIZE = 7\n", PULP_WORKERS="9")
     assert (settings.WORKERS, settings.PAGE_SIZE) == (9, 7)
-    assert settings.MAX_PAGE_SIZE == SETTINGS["MAX_PAGE_SIZE"].default
+    assert SETTINGS["MAX_PAGE_SIZE"].default == settings.MAX_PAGE_SIZE
     assert settings.source("WORKERS") == "PULP_WORKERS"
     assert settings.source("PAGE_SIZE").endswith("settings.toml")
     assert settings.source("MAX_PAGE_SIZE") == "default"
