@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID
 
 from peewee import JOIN, fn
-from peewee import SQL as Raw
 
 from pulp_actor.db import connected, database, load_queries, transaction
 from pulp_actor.errors import NotFound
@@ -251,12 +250,12 @@ def list_tasks(
         states: any of these; all when empty.
         actor, resource, worker: text that the actor's name, the name of a lock, or the worker's name or id contains.
     """
-    query = (
+    query: Any = (
         Task.select(
             Task.id, Task.state, Task.actor, Task.queue, fn.COALESCE(Worker.name, Task.worker_id.cast("text")),
             Task.blockers, Task.pulp_created, Task.unblocked_at, Task.started_at, Task.finished_at, Task.eta,
             fn.cardinality(Task.exclusive) + fn.cardinality(Task.shared), Task.retries,
-            Raw("t1.error ->> 'description'"), fn.clock_timestamp())
+            Task.error["description"], fn.clock_timestamp())
         .join(Worker, JOIN.LEFT_OUTER, on=(Worker.id == Task.worker_id))
         .order_by(Task.pulp_created.desc(), Task.id.desc()).limit(limit))
     if states:
@@ -266,8 +265,8 @@ def list_tasks(
     if worker:
         query = query.where((fn.strpos(Worker.name, worker) > 0) | (Task.worker_id.cast("text") == worker))
     if resource:
-        query = query.where(Raw(
-            "EXISTS (SELECT FROM unnest(t1.exclusive || t1.shared) AS r WHERE strpos(r, %s) > 0)", [resource]))
+        locks = fn.array_to_string(Task.exclusive, "\n"), fn.array_to_string(Task.shared, "\n")
+        query = query.where((fn.strpos(locks[0], resource) > 0) | (fn.strpos(locks[1], resource) > 0))
     with connected():
         return [TaskRow(TaskInfo(*row[:11]), *row[11:]) for row in query.tuples()]
 
@@ -299,9 +298,10 @@ def details(task_id: UUID) -> TaskDetails:
         NotFound: there is no such task.
     """
     with connected():
-        row: Any = (
+        rows: Any = (
             Task.select(Task, Worker.name.alias("worker"), fn.clock_timestamp().alias("now"))
-            .join(Worker, JOIN.LEFT_OUTER, on=(Worker.id == Task.worker_id)).where(Task.id == task_id).dicts().first())
+            .join(Worker, JOIN.LEFT_OUTER, on=(Worker.id == Task.worker_id)).where(Task.id == task_id).dicts())
+        row: Any = rows.first()
         if row is None:
             raise NotFound(f"there is no task {task_id}")
         task = TaskInfo(

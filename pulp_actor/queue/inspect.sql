@@ -105,10 +105,6 @@ LEFT JOIN LATERAL (
 ) AS held ON true
 ORDER BY busy.waiting DESC, busy.resource
 
--- name: waiting_newest_first
--- Every waiting task. Cancelled in this order, none hands its locks to another that is to be cancelled next.
-SELECT id FROM task WHERE state = 'waiting' ORDER BY seq DESC
-
 -- name: profile_artifacts
 -- What a task recorded about itself: name and key of the artifact.
 SELECT name, artifact_id FROM profile_artifact WHERE task_id = %s ORDER BY name

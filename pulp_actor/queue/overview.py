@@ -72,7 +72,9 @@ def overview() -> Overview:
         queues = dict(database.execute_sql(SQL.queues).fetchall())
         processes = [_process(*row) for row in database.execute_sql(SQL.workers).fetchall()]
         hottest = [HotResource(*row) for row in database.execute_sql(SQL.hottest, (HOTTEST,)).fetchall()]
-    return Overview(*counts, queues, processes, hottest)
+    ready, blocked, delayed, running, canceling, oldest_waiting, oldest_ready, now = counts
+    return Overview(
+        ready, blocked, delayed, running, canceling, oldest_waiting, oldest_ready, now, queues, processes, hottest)
 
 
 def _process(

@@ -1,0 +1,297 @@
+"""How tasks are drawn on a terminal: lists, one task, the tree of what blocks it, the live overview.
+
+It turns what `pulp_actor.queue.inspect` and `pulp_actor.queue.overview` return into rich renderables, and must never ask
+the database anything itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from pulp_actor.queue.inspect import Blocker, Explanation, TaskDetails, TaskInfo, TaskRow, Wait
+from pulp_actor.queue.models import FINAL_STATES
+from pulp_actor.queue.overview import HotResource, Overview, Process
+
+#: Causes that are listed below a tree.
+MAX_CAUSES = 10
+#: Running tasks that the overview lists.
+MAX_RUNNING = 20
+
+_COLOURS = {
+    "ready": "cyan", "blocked": "yellow", "delayed": "blue", "running": "green", "canceling": "magenta",
+    "completed": "default", "failed": "red", "canceled": "magenta", "skipped": "magenta",
+}
+#: What is said of a task in a state, before the time for which it has been in it.
+_SINCE = {
+    "ready": "ready for", "blocked": "waiting for", "delayed": "put off for", "running": "running for",
+    "canceling": "running for",
+}
+
+
+def duration(length: timedelta | None) -> str:
+    """A length of time in the two largest units that matter: ``850 ms``, ``12 s``, ``4 min 10 s``, ``2 h 5 min``."""
+    if length is None:
+        return ""
+    seconds = max(0.0, length.total_seconds())
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = int(seconds)
+    for size, unit, smaller_size, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= size:
+            rest = whole % size // smaller_size
+            return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{whole} s"
+
+
+def short_name(actor: str) -> str:
+    """The last two parts of an actor's name."""
+    return ".".join(actor.split(".")[-2:])
+
+
+def _state(phase: str) -> str:
+    return f"[{_COLOURS.get(phase, 'default')}]{phase}[/]"
+
+
+# One task, and lists of tasks
+
+
+def task_table(rows: Sequence[TaskRow]) -> RenderableType:
+    """The list of tasks."""
+    if not rows:
+        return Text("No task matches.")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("ID", "STATE", "ACTOR", "AGE", "RAN", "WORKER", "LOCKS"):
+        table.add_column(column, no_wrap=True, overflow="fold" if column == "ID" else "ellipsis")
+    for row in rows:
+        table.add_row(
+            str(row.task.id), _state(row.task.phase), escape(short_name(row.task.actor)),
+            duration(row.now - row.task.created), duration(row.ran), escape(row.task.worker or ""), str(row.locks or ""))
+    return table
+
+
+def task_details(found: TaskDetails, href: str) -> RenderableType:
+    """Everything about one task."""
+    task, columns, now = found.task, found.columns, found.now
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    rows: list[tuple[str, Any]] = [
+        ("task", href), ("state", Text.from_markup(_state(task.phase))), ("actor", task.actor), ("queue", task.queue),
+        ("created", _moment(task.created, now)), ("unblocked", _moment(task.unblocked, now)),
+        ("started", _moment(task.started, now)), ("finished", _moment(task.finished, now)),
+        ("ran", duration(((task.finished or now) - task.started) if task.started else None)),
+        ("due", _moment(task.eta, now)), ("worker", task.worker), ("attempt", columns["attempt"] or ""),
+        ("retries", columns["retries"] or ""), ("priority", columns["priority"] or ""),
+        ("parent", columns["parent_id"]), ("group", columns["group_id"]), ("correlation id", columns["logging_cid"]),
+        ("locks", "\n".join(_locks(found))),
+        ("progress", "\n".join(_progress(report) for report in found.progress)),
+        ("created resources", "\n".join(found.created_resources)),
+        ("children", "\n".join(str(child) for child in found.children)),
+        ("diagnostics", ", ".join(found.profile_artifacts)),
+        ("error", (columns["error"] or {}).get("description", "")),
+        ("traceback", (columns["error"] or {}).get("traceback", "")),
+        ("result", "" if columns["result"] is None else json.dumps(columns["result"], indent=1)),
+    ]
+    for name, value in rows:
+        if value not in (None, ""):
+            table.add_row(name, value if isinstance(value, Text) else Text(str(value)))
+    return table
+
+
+def _moment(moment: datetime | None, now: datetime) -> str:
+    if moment is None:
+        return ""
+    distance = f"in {duration(moment - now)}" if moment > now else f"{duration(now - moment)} ago"
+    return f"{moment:%Y-%m-%d %H:%M:%S %Z} ({distance})"
+
+
+def _locks(found: TaskDetails) -> list[str]:
+    """The locks of a task: as tickets while it is unfinished, else as it asked for them."""
+    if found.locks:
+        return [
+            f"{resource}  {_mode(shared)}, {'held' if held else f'waiting, {ahead} before it'}"
+            for resource, shared, held, ahead in found.locks]
+    asked = [(name, False) for name in found.columns["exclusive"]] + [(name, True) for name in found.columns["shared"]]
+    ended = ", given back" if found.task.state in FINAL_STATES else ""
+    return [f"{resource}  {_mode(shared)}{ended}" for resource, shared in asked]
+
+
+def _mode(shared: bool) -> str:
+    return "shared" if shared else "exclusive"
+
+
+def _progress(report: dict[str, Any]) -> str:
+    total = f"/{report['total']}" if report["total"] is not None else ""
+    suffix = f" {report['suffix']}" if report["suffix"] else ""
+    return f"{report['message']}: {report['done']}{total}{suffix} ({report['state']})"
+
+
+# Why
+
+
+def explanation(why: Explanation) -> RenderableType:
+    """The tree of what a task waits for, and what it all comes down to."""
+    tree = Tree(_line(why.task, why.now, ""))
+    _add_waits(tree, why.waits, why.now)
+    parts: list[RenderableType] = [tree, Text.from_markup(escape(verdict(why)))]
+    if why.waits:
+        parts += [Text.from_markup("  " + _line(cause, why.now, "")) for cause in why.causes[:MAX_CAUSES]]
+        if len(why.causes) > MAX_CAUSES:
+            parts.append(Text(f"  and {len(why.causes) - MAX_CAUSES} more"))
+    return Group(*parts)
+
+
+def verdict(why: Explanation) -> str:
+    """What to make of it, in a sentence or two."""
+    task, now = why.task, why.now
+    phase = task.phase
+    if phase == "blocked":
+        before = "1 task goes" if why.blocking == 1 else f"{why.blocking} tasks go"
+        return f"{before} before it. In the end it waits for:"
+    if phase == "ready":
+        return f"Nothing blocks it; it waits for a worker. {_prospects(why)}"
+    if phase == "delayed":
+        return f"It waits for its time: {_moment(task.eta, now)}." if task.eta and task.eta > now else (
+            "Its time has come; the housekeeper of a running worker puts it in line.")
+    if phase == "running":
+        return f"Nothing blocks it: it has been running for {duration(now - task.since)} on {task.worker}."
+    if phase == "canceling":
+        return f"It was asked to stop. {task.worker} interrupts it, and its supervisor kills it if it does not react."
+    return f"It has ended: {task.state} {duration(now - task.since)} ago."
+
+
+def _prospects(why: Explanation) -> str:
+    online, busy = why.workers
+    if not online:
+        return "No worker is online: start one with `pulp-worker`."
+    staff = f"{busy} of {online} workers are busy"
+    if why.messages_before is None:
+        return f"Its message is missing; the housekeeper of a running worker puts it back within seconds. {staff}."
+    before = "It is the next one" if not why.messages_before else f"{why.messages_before} messages go before its own"
+    return f"{before}; {staff}."
+
+
+def _line(task: TaskInfo, now: datetime, how: str) -> str:
+    """A task in a tree, with markup: since when it is in its state, and where it runs."""
+    phase = task.phase
+    where = f" on {escape(task.worker)}" if task.worker and task.state in ("running", "canceling") else ""
+    note = ", being cancelled" if phase == "canceling" else ""
+    since = f"{_SINCE.get(phase, phase)} {duration(now - (task.since if phase != 'blocked' else task.created))}"
+    if phase not in _SINCE:
+        since += " ago"
+    return f"{how}[bold]{task.id}[/] {escape(task.actor)} [{_COLOURS[phase]}]{since}{where}{note}[/]"
+
+
+def _add_waits(tree: Tree, waits: Sequence[Wait], now: datetime) -> None:
+    for wait in waits:
+        ahead = f", {wait.ahead} before it in line" if wait.ahead else ", next in line"
+        branch = tree.add(f"[cyan]{escape(wait.resource)}[/] {_mode(wait.shared)}{ahead}")
+        for blocker in wait.held_by:
+            _add_blocker(branch, blocker, now, f"held ({_mode(blocker.shared)}) by ")
+        _add_rest(branch, wait.holders - len(wait.held_by), "holds it", "hold it")
+        for blocker in wait.next_in_line:
+            _add_blocker(branch, blocker, now, "before it ")
+        _add_rest(branch, wait.ahead - len(wait.next_in_line), "is before it", "are before it")
+
+
+def _add_rest(branch: Tree, count: int, one: str, many: str) -> None:
+    if count > 0:
+        branch.add(f"[dim]1 more {one}[/]" if count == 1 else f"[dim]{count} more {many}[/]")
+
+
+def _add_blocker(branch: Tree, blocker: Blocker, now: datetime, how: str) -> None:
+    node = branch.add(_line(blocker.task, now, how))
+    if blocker.repeated:
+        node.add("[dim]what it waits for stands elsewhere in this tree[/]")
+    elif blocker.cut:
+        node.add(f"[dim]waits for more: pulp-actor tasks why {blocker.task.id}[/]")
+    _add_waits(node, blocker.waits, now)
+
+
+# The overview
+
+
+def overview_page(found: Overview) -> RenderableType:
+    """The queue at a glance."""
+    return Group(
+        _headline(found), Text(), _workers(found), Text(), _running(found), Text(), _hottest(found.hottest, found.now))
+
+
+def _headline(found: Overview) -> RenderableType:
+    waiting = found.ready + found.blocked + found.delayed
+    oldest = f", oldest {duration(found.now - found.oldest_waiting)}" if found.oldest_waiting else ""
+    parts = [f"{found.ready} ready"]
+    if found.oldest_ready:
+        parts[0] += f" for up to {duration(found.now - found.oldest_ready)}"
+    parts += [f"{found.blocked} blocked", f"{found.delayed} delayed"]
+    lines = [
+        f"[bold]{found.now:%Y-%m-%d %H:%M:%S %Z}[/]",
+        f"[bold]waiting[/] {waiting} ({', '.join(parts)}){oldest}",
+        f"[bold]running[/] {found.running}" + (f", {found.canceling} being cancelled" if found.canceling else ""),
+        "[bold]queues[/] " + (", ".join(f"{escape(name)} {depth}" for name, depth in found.queues.items()) or "empty"),
+    ]
+    return Text.from_markup("\n".join(lines))
+
+
+def _workers(found: Overview) -> RenderableType:
+    processes: dict[UUID, list[Process]] = {}
+    for process in found.processes:
+        processes.setdefault(process.id, []).append(process)
+    if not found.workers:
+        warning = Text("No worker is online: nothing will run until one is started with `pulp-worker`.", style="red")
+        if not processes:
+            return warning
+    table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
+    for column in ("PROCESS", "KIND", "UP", "HEARTBEAT", "DOES"):
+        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    for rows in processes.values():
+        first = rows[0]
+        tasks = [row for row in rows if row.task]
+        does = f"{len(tasks)} tasks" if len(tasks) > 1 else short_name(tasks[0].actor or "") if tasks else "idle"
+        if first.kind != "worker":
+            does = "serves"
+        if not first.alive:
+            does = "[red]died; its tasks are rescued within seconds[/]"
+        table.add_row(
+            escape(first.name), first.kind, duration(found.now - first.since),
+            f"{duration(found.now - first.last_heartbeat)} ago", does if "[" in does else escape(does))
+    return table if found.workers else Group(warning, table)
+
+
+def _running(found: Overview) -> RenderableType:
+    running = [process for process in found.processes if process.task]
+    if not running:
+        return Text("Nothing is running.")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("RUNNING TASK", "STATE", "ACTOR", "FOR", "ON"):
+        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    longest_first = sorted(running, key=lambda process: process.started or found.now)
+    for process in longest_first[:MAX_RUNNING]:
+        table.add_row(
+            str(process.task), _state(process.state or ""), escape(short_name(process.actor or "")),
+            duration(found.now - process.started if process.started else None), escape(process.name))
+    return table
+
+
+def _hottest(resources: Sequence[HotResource], now: datetime) -> RenderableType:
+    if not resources:
+        return Text("No task waits for a lock.")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("RESOURCE", "WAITING", "FIRST FOR", "HELD BY"):
+        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    for hot in resources:
+        more = f" and {hot.holders - 1} more" if hot.holders > 1 else ""
+        table.add_row(escape(hot.resource), str(hot.waiting), duration(now - hot.since), f"{hot.held_by or ''}{more}")
+    return table

@@ -1,0 +1,20 @@
+-- Task groups, and tasks to be cancelled together.
+
+-- name: new_group
+INSERT INTO task_group (id, description, domain_id)
+VALUES (%s, %s, coalesce(%s, '00000000-0000-7000-8000-000000000001'::uuid))
+
+-- name: finish_group
+-- Nothing more will be dispatched into a group.
+UPDATE task_group SET all_tasks_dispatched = true, pulp_last_updated = clock_timestamp() WHERE id = %s
+
+-- name: group_exists
+SELECT id FROM task_group WHERE id = %s
+
+-- name: waiting_newest_first
+SELECT id FROM task WHERE state = 'waiting' ORDER BY seq DESC
+
+-- name: unfinished_of_group
+-- The running ones first, for they may dispatch more; then the newest, so that none is unblocked on the way.
+SELECT id FROM task WHERE group_id = %s AND state IN ('waiting', 'running', 'canceling')
+ORDER BY state = 'waiting', seq DESC
