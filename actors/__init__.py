@@ -1,9 +1,9 @@
 """What a worker can be asked to do. Importing this package declares the core's actors; a plugin brings its own."""
 
-from actors import base, purge
+from actors import base, purge, upload
 from pulp_actor.settings import settings
 
-__all__ = ["base", "purge"]
+__all__ = ["base", "purge", "upload"]
 
 if settings.DIAGNOSTIC_ACTORS:
     from actors import diagnostic

@@ -9,7 +9,21 @@ from typing import Any
 import falcon
 
 from api.call import Answer, Call, absolute
-from api.core import artifacts, content, distributions, publications, remotes, repositories, service, tasks, users
+from api.core import (
+    artifacts,
+    content,
+    distributions,
+    guards,
+    publications,
+    remotes,
+    repositories,
+    service,
+    task_groups,
+    tasks,
+    uploads,
+    users,
+    workers,
+)
 from api.endpoints import ANYONE, Endpoint, Operation
 from api.resources import CollectionResource, ItemResource
 from pulp_actor.identifiers import api_prefix
@@ -19,9 +33,11 @@ from pulp_actor.plugins import load_modules
 def core_endpoints() -> list[Endpoint]:
     """The core's endpoints. Plugins must be loaded: the lists over all types name theirs."""
     return [
-        *service.service_endpoints(), *tasks.task_endpoints(), artifacts.artifact_endpoint(),
+        *service.service_endpoints(), tasks.task_endpoint(), task_groups.task_group_endpoint(),
+        *workers.worker_endpoints(), artifacts.artifact_endpoint(), uploads.upload_endpoint(),
         *content.generic_endpoints(), *repositories.generic_endpoints(), *remotes.generic_endpoints(),
-        *publications.generic_endpoints(), *distributions.generic_endpoints(), users.user_endpoint(),
+        *publications.generic_endpoints(), *distributions.generic_endpoints(),
+        *guards.guard_endpoints(), users.user_endpoint(),
         *users.group_endpoints(),
     ]
 

@@ -8,6 +8,7 @@ from peewee import JOIN, Select
 
 from api.core.common import columns, family_filters, labelling, orderings
 from api.core.repositories import _latest_with_content
+from api.core.roles import role_operations
 from api.endpoints import Endpoint, Operation
 from api.filters import FilterSet, boolean_filter, custom, reference_filters, text_filters
 from api.operations import creating_in_task, deleting_in_task, listing, reading, updating_in_task
@@ -119,7 +120,7 @@ def distribution_operations(*more: Operation) -> list[Operation]:
     """What every type of distribution offers. Base paths must not overlap, so who makes or changes one locks them all."""
     return [
         listing(), creating_in_task(), reading(), *updating_in_task(lock_collection=True), deleting_in_task(),
-        *labelling(200), *more,
+        *labelling(200), *role_operations(), *more,
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from peewee import Select, fn
 
 from api.core.common import columns, family_filters, orderings
+from api.core.roles import role_operations
 from api.endpoints import Endpoint, Operation
 from api.filters import FilterSet, boolean_filter, custom, key_of, time_filters
 from api.operations import deleting, listing, reading
@@ -99,7 +100,7 @@ def publication_filters(type_: str | None = None) -> FilterSet:
 
 def publication_operations(*more: Operation) -> list[Operation]:
     """What every type of publication offers; how one is made is the type's own."""
-    return [listing(), reading(), deleting(), *more]
+    return [listing(), reading(), deleting(), *role_operations(), *more]
 
 
 def generic_endpoints() -> list[Endpoint]:

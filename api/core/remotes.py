@@ -7,6 +7,7 @@ from typing import Any
 from peewee import Select
 
 from api.core.common import columns, family_filters, labelling, orderings
+from api.core.roles import role_operations
 from api.endpoints import Endpoint, Operation
 from api.filters import FilterSet, text_filters, time_filters
 from api.operations import creating, deleting_in_task, listing, reading, updating_in_task
@@ -131,7 +132,10 @@ def remote_filters(type_: str | None = None) -> FilterSet:
 
 def remote_operations(*more: Operation) -> list[Operation]:
     """What every type of remote offers."""
-    return [listing(), creating(), reading(), *updating_in_task(), deleting_in_task(), *labelling(), *more]
+    return [
+        listing(), creating(), reading(), *updating_in_task(), deleting_in_task(), *labelling(), *role_operations(),
+        *more,
+    ]
 
 
 def generic_endpoints() -> list[Endpoint]:

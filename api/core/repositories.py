@@ -11,6 +11,7 @@ from peewee import JOIN, Select, fn
 
 from api.call import Answer, Call
 from api.core.common import columns, family_filters, labelling, newest_first, orderings
+from api.core.roles import role_operations
 from api.endpoints import Endpoint, Key, Operation
 from api.filters import (
     Filter,
@@ -308,7 +309,7 @@ def repository_operations(*more: Operation) -> list[Operation]:
     return [
         listing(), creating(), reading(), *updating_in_task(), deleting_in_task(),
         action("modify", modify, AddRemoveContent, help="Add and remove units of content, as a new version."),
-        *labelling(), *more,
+        *labelling(), *role_operations(), *more,
     ]
 
 

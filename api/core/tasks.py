@@ -1,19 +1,20 @@
-"""Tasks, task groups and workers: what the task engine shows of itself, and cancelling."""
+"""Tasks: what the task engine shows of them, cancelling, and purging."""
 
 from __future__ import annotations
 
 import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from peewee import SQL, Expression, Select, fn
 
 from api.call import Answer, Call
 from api.core.common import newest_first, orderings
+from api.core.roles import role_operations
 from api.endpoints import Endpoint, Key, Operation
 from api.filters import (
     Filter,
     FilterSet,
-    boolean_filter,
     choice_filters,
     custom,
     identity_filters,
@@ -23,15 +24,18 @@ from api.filters import (
 )
 from api.operations import action, listing, reading
 from api.schemas.base import ObjectSchema, WireSchema, refuse
-from api.schemas.fields import Boolean, Choice, DateTime, Integer, Json, ListOf, Row, Text, wire_time
+from api.schemas.fields import Choice, DateTime, Integer, Json, ListOf, Row, Text, wire_time
 from api.schemas.nested import Object
 from api.schemas.references import Href, show_href
+from pulp_actor.errors import NotFound
 from pulp_actor.identifiers import href_of, parse_reference, prn_of
-from pulp_actor.models import User
+from pulp_actor.models import Artifact, User
 from pulp_actor.models.base import utcnow
 from pulp_actor.models.resources import TASK
 from pulp_actor.queue import platform_broker
 from pulp_actor.queue.models import FINAL_STATES, STATES, CreatedResource, ProgressReport, Task, TaskGroup, Worker
+from pulp_actor.queue.models import ProfileArtifact as Recorded
+from pulp_actor.storage import get_storage
 
 #: How long ago tasks ended that are purged when a request does not say.
 PURGE_AGE = datetime.timedelta(days=30)
@@ -182,14 +186,14 @@ class TaskCancel(WireSchema):
     state = Text(required=True, help="\"canceled\".")
 
 
-def _check_cancel(call: Call) -> None:
+def check_cancel(call: Call) -> None:
     if call.read().get("state") != "canceled":
         raise refuse("state", "The only change that can be asked for is \"canceled\".")
 
 
 def _cancel(call: Call) -> Answer:
     call.row()
-    _check_cancel(call)
+    check_cancel(call)
     before = call.row()["state"]
     if before not in FINAL_STATES:
         platform_broker().engine.cancel(call.keys["pulp_id"])
@@ -219,146 +223,41 @@ def _purge(call: Call) -> Answer:
     return call.accepted(PURGE, {"finished_before": before, "states": data["states"]}, exclusive=["tasks:purge"])
 
 
-# --- groups -----------------------------------------------------------------------------------------------------------
-
-class GroupProgressReport(WireSchema):
-    wire_name = "GroupProgressReport"
-    message = Text(read_only=True)
-    code = Text(read_only=True)
-    total = Integer(read_only=True)
-    done = Integer(read_only=True)
-    suffix = Text(read_only=True, null=True)
+class ProfileArtifact(WireSchema):
+    wire_name = "ProfileArtifact"
+    urls = Json(type="object", values="uri", required=True, help="Name of what was recorded -> where to get it.")
 
 
-class MinimalTask(WireSchema):
-    """A task in its group; its row is JSON already."""
-
-    wire_name = "MinimalTask"
-    pulp_href = Text(format="uri", read_only=True, show=show_href(Task, "id"))
-    prn = Text(read_only=True, show=lambda row: prn_of(TASK, row["id"]))
-    pulp_api_version = Text(default="v3", show=lambda row: "v3")
-    name = Text(required=True, show=lambda row: row["actor"])
-    state = Text(read_only=True)
-    unblocked_at = Text(format="date-time", read_only=True)
-    started_at = Text(format="date-time", read_only=True)
-    finished_at = Text(format="date-time", read_only=True)
-    pulp_created = Text(format="date-time", read_only=True)
-    pulp_last_updated = Text(format="date-time", read_only=True)
-    worker = Text(format="uri", null=True, read_only=True, show=show_href(Worker, "worker_id"))
-
-
-_minimal_task = MinimalTask()
-
-
-def _state_count(state: str) -> Any:
-    return Integer(read_only=True, show=lambda row: sum(task["state"] == state for task in row["tasks"] or ()))
-
-
-def _group_reports(row: Row) -> list[dict[str, Any]]:
-    return row["reports"] or []
-
-
-class TaskGroupSchema(WireSchema):
-    wire_name = "TaskGroup"
-    pulp_href = Text(format="uri", read_only=True, show=show_href(TaskGroup, "id"))
-    prn = Text(read_only=True, show=lambda row: f"prn:core.taskgroup:{row['id']}")
-    description = Text(required=True)
-    all_tasks_dispatched = Boolean(required=True)
-    waiting = _state_count("waiting")
-    skipped = _state_count("skipped")
-    running = _state_count("running")
-    completed = _state_count("completed")
-    canceled = _state_count("canceled")
-    failed = _state_count("failed")
-    canceling = _state_count("canceling")
-    group_progress_reports = Object(GroupProgressReport, many=True, read_only=True, show=_group_reports)
-    tasks = Object(
-        MinimalTask, many=True, read_only=True,
-        show=lambda row: [_minimal_task.show(task) for task in row["tasks"] or ()])
-
-
-def task_group_rows() -> Select:
-    """All groups with their tasks and the sums of their tasks' progress reports."""
-    names = ("id", "actor", "state", "unblocked_at", "started_at", "finished_at", "worker_id", "pulp_created",
-             "pulp_last_updated")
-    task = fn.JSONB_BUILD_OBJECT(*[part for name in names for part in (name, getattr(Task, name))])
-    tasks = Task.select(fn.JSONB_AGG(task).order_by(Task.seq)).where(Task.group_id == TaskGroup.id)
-    sums = (
-        ProgressReport.select(
-            ProgressReport.code, fn.MIN(ProgressReport.message).alias("message"),
-            fn.SUM(ProgressReport.total).alias("total"), fn.SUM(ProgressReport.done).alias("done"),
-            fn.MIN(ProgressReport.suffix).alias("suffix"))
-        .join(Task).where(Task.group_id == TaskGroup.id).group_by(ProgressReport.code).alias("sums")
+def _profiles(call: Call) -> Answer:
+    """The names and addresses of what a task recorded about itself; with the parameter ``name``, the bytes of one."""
+    row = call.row()
+    name = call.params.get("name", [None])[-1]
+    found: Any = (
+        Recorded.select(Recorded.name, Artifact.file).join(Artifact, on=Recorded.artifact_id == Artifact.id)
+        .where(Recorded.task == row["id"]).tuples()
     )
-    reports = Select([sums], [fn.JSONB_AGG(fn.TO_JSONB(SQL('"sums"')))])
-    return TaskGroup.select(TaskGroup, tasks.alias("tasks"), reports.alias("reports"))
+    files: dict[str, str] = dict(list(found))
+    if name is None:
+        return Answer(200, {"urls": {one: f"{call.url}?{urlencode({'name': one})}" for one in files}})
+    if name not in files:
+        raise NotFound("the task recorded nothing of that name")
+    return Answer(200, b"".join(get_storage().open(files[name])), {"Content-Type": "application/octet-stream"})
 
 
-def _cancel_group(call: Call) -> Answer:
-    call.row()
-    _check_cancel(call)
-    open_tasks = Task.select().where(Task.group_id == call.keys["pulp_id"], Task.state.not_in(list(FINAL_STATES)))
-    keys = [task.id for task in open_tasks]
-    for key in keys:
-        platform_broker().engine.cancel(key)
-    return Answer(200 if keys else 409, call.endpoint.wire.show(call.row()))
+def cancelling() -> dict[str, Any]:
+    """What the operations that cancel a task or a group are declared with."""
+    return {"on_item": True, "request": TaskCancel, "partial": True, "responses": {200: "object", 409: "object"}}
 
 
-# --- workers ----------------------------------------------------------------------------------------------------------
-
-class WorkerSchema(ObjectSchema):
-    wire_name = "Worker"
-    model = Worker
-
-    name = Text(read_only=True)
-    last_heartbeat = DateTime(read_only=True)
-    versions = Json(type="object", values="string", read_only=True)
-    current_task = Href(show=show_href(Task, "current_task_id"))
-
-
-def worker_rows() -> Select:
-    """All worker processes that are or were there lately, with what they are working at."""
-    running = Task.select(Task.id).where(
-        Task.worker_id == Worker.id, Task.state.in_(["running", "canceling"])).limit(1)
-    return Worker.select(Worker, running.alias("current_task_id")).where(Worker.kind == "worker")
-
-
-def worker_filters() -> FilterSet:
-    """What workers can be filtered and ordered by."""
-    here = Worker.gone_at.is_null()
-    return FilterSet(
-        [
-            *identity_filters(Worker.id, Worker), *time_filters("last_heartbeat", Worker.last_heartbeat),
-            *text_filters("name", Worker.name), boolean_filter("online", here),
-            Filter("missing", boolean_filter("missing", here).kind, lambda value: Worker.gone_at.is_null(not value)),
+def task_endpoint() -> Endpoint:
+    return Endpoint(
+        path="tasks", tag="Tasks", schema=TaskSchema, rows=task_rows, resource=TASK, filters=task_filters(),
+        keys=[Key("pulp_id", Task.id)],
+        operations=[
+            listing(), reading(), Operation("cancel", "PATCH", _cancel, **cancelling()),
+            Operation("delete", "DELETE", _delete, on_item=True, responses={204: None}),
+            action("purge", _purge, Purge, on_item=False, help="Delete tasks that ended."),
+            action("profile_artifacts", _profiles, method="GET", responses={200: ProfileArtifact}),
+            *role_operations(),
         ],
-        orderings(Worker, ("last_heartbeat", "name", "versions"), app_type=Worker.kind, ttl=Worker.id),
-        newest_first(Worker),
     )
-
-
-def task_endpoints() -> list[Endpoint]:
-    cancel: dict[str, Any] = {
-        "on_item": True, "request": TaskCancel, "partial": True, "responses": {200: "object", 409: "object"},
-    }
-    return [
-        Endpoint(
-            path="tasks", tag="Tasks", schema=TaskSchema, rows=task_rows, resource=TASK, filters=task_filters(),
-            keys=[Key("pulp_id", Task.id)],
-            operations=[
-                listing(), reading(), Operation("cancel", "PATCH", _cancel, **cancel),
-                Operation("delete", "DELETE", _delete, on_item=True, responses={204: None}),
-                action("purge", _purge, Purge, on_item=False, help="Delete tasks that ended."),
-            ],
-        ),
-        Endpoint(
-            path="task-groups", tag="Task-Groups", schema=TaskGroupSchema, rows=task_group_rows,
-            filters=FilterSet([], {}, newest_first(TaskGroup), query_language=False),
-            keys=[Key("pulp_id", TaskGroup.id)],
-            operations=[listing(), reading(), Operation("cancel", "PATCH", _cancel_group, **cancel)],
-        ),
-        Endpoint(
-            path="workers", tag="Workers", schema=WorkerSchema, rows=worker_rows, filters=worker_filters(),
-            keys=[Key("pulp_id", Worker.id)], operations=[listing(), reading()],
-        ),
-    ]

@@ -187,7 +187,7 @@ class Integer(WireField):
             low = f"Ensure this value is at least {minimum}." if minimum is not None else ""
             high = f" Ensure this value is at most {maximum}." if maximum is not None else ""
             validators.append(Range(min=minimum, max=maximum, error=(low + high).strip()))
-        super().__init__(validate=validators, **kwargs)
+        super().__init__(validate=[*validators, *kwargs.pop("validate", ())], **kwargs)
         self.limit = 1 << (bits - 1)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
@@ -290,8 +290,15 @@ class Identifier(WireField):
             raise self.make_error("invalid") from None
 
 
+_JSON_VALUES: dict[str, dict[str, Any]] = {
+    "string": {"type": "string", "nullable": True}, "uri": {"type": "string", "format": "uri"},
+    "text": {"type": "string"}, "name": {"type": "string", "minLength": 1},
+}
+
+
 class Json(WireField):
-    """Any JSON value, or with ``type="object"`` an object only, whose ``values`` are of one type. PostgreSQL cannot store NUL characters."""
+    """Any JSON value, or with ``type="object"`` an object only, whose ``values`` are of one type. NUL characters, which
+    PostgreSQL cannot store, are refused."""
 
     default_error_messages = {"invalid": "An object is needed here.", "nul": "Null characters are not allowed."}
 
@@ -301,7 +308,7 @@ class Json(WireField):
         self.openapi_type = {"type": type} if type else {}
         if values:
             self.openapi_type["additionalProperties"] = (
-                {"type": "string", "nullable": True} if values == "string" else {"type": values})
+                _JSON_VALUES.get(values) or {"type": values})
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if self.type == "object" and not isinstance(value, dict):

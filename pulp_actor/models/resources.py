@@ -3,6 +3,7 @@
 from pulp_actor.identifiers import ResourceType, registry
 from pulp_actor.models.artifact import Artifact, Upload
 from pulp_actor.models.base import Domain
+from pulp_actor.models.distribution import ContentGuard
 from pulp_actor.models.repository import RepositoryVersion
 from pulp_actor.models.user import Group, User
 from pulp_actor.queue.models import Task, TaskGroup, TaskSchedule, Worker
@@ -19,3 +20,13 @@ TASK = registry.register(ResourceType(Task, "tasks", "core.task"))
 TASK_GROUP = registry.register(ResourceType(TaskGroup, "task-groups", "core.taskgroup"))
 TASK_SCHEDULE = registry.register(ResourceType(TaskSchedule, "task-schedules", "core.taskschedule"))
 WORKER = registry.register(ResourceType(Worker, "workers", "core.worker"))
+RBAC_GUARD = registry.register(
+    ResourceType(ContentGuard, "contentguards/core/rbac", "core.rbaccontentguard", "core.rbac"))
+REDIRECT_GUARD = registry.register(ResourceType(
+    ContentGuard, "contentguards/core/content_redirect", "core.contentredirectcontentguard", "core.content_redirect"))
+HEADER_GUARD = registry.register(
+    ResourceType(ContentGuard, "contentguards/core/header", "core.headercontentguard", "core.header"))
+ENVVAR_GUARD = registry.register(ResourceType(
+    ContentGuard, "contentguards/core/envvar_header", "core.envvarheadercontentguard", "core.envvar_header"))
+COMPOSITE_GUARD = registry.register(
+    ResourceType(ContentGuard, "contentguards/core/composite", "core.compositecontentguard", "core.composite"))

@@ -1,0 +1,129 @@
+"""Content guards of all types: schemas, query, filters and operations. What a guard does is the content server's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from peewee import SQL, Select, fn
+
+from api.core.common import columns, family_filters, orderings
+from api.core.roles import role_operations
+from api.core.users import GroupSchema, GroupUser
+from api.endpoints import Endpoint, Key, Operation
+from api.filters import FilterSet, text_filters
+from api.operations import creating, deleting, listing, reading, updating
+from api.schemas.base import ObjectSchema, refuse
+from api.schemas.fields import Row, Text
+from api.schemas.nested import Object
+from api.schemas.references import References
+from pulp_actor.identifiers import ResourceType, href_of, registry
+from pulp_actor.models import ContentGuard
+from pulp_actor.models.resources import COMPOSITE_GUARD, ENVVAR_GUARD, HEADER_GUARD, RBAC_GUARD, REDIRECT_GUARD
+
+
+class ContentGuardSchema(ObjectSchema):
+    """A guard of any type; a plugin's schema derives from it and adds its ``detail`` fields."""
+
+    wire_name = "ContentGuard"
+    model = ContentGuard
+
+    name = Text(required=True, help="A name that no other guard has.")
+    description = Text(null=True, help="What it is for.")
+
+
+class HeaderGuardSchema(ContentGuardSchema):
+    """Lets a request pass whose header has a certain value."""
+
+    wire_name = "HeaderContentGuard"
+    header_name = Text(required=True, detail=True, help="The header that is looked at.")
+    header_value = Text(required=True, detail=True, help="The value it must have.")
+    jq_filter = Text(null=True, detail=True, help="A jq filter that finds the value in the header's decoded JSON.")
+
+
+class EnvVarGuardSchema(ContentGuardSchema):
+    """Lets a request pass whose header has the value of an environment variable of the content server."""
+
+    wire_name = "EnvVarHeaderContentGuard"
+    header_name = Text(required=True, detail=True, help="The header that is looked at.")
+    env_var = Text(required=True, detail=True, help="The variable that holds the value.")
+
+
+class RedirectGuardSchema(ContentGuardSchema):
+    """Lets a request pass whose URL carries the platform's signature."""
+
+    wire_name = "ContentRedirectContentGuard"
+
+
+class RbacGuardSchema(ContentGuardSchema):
+    """Lets the users and groups pass who have a role on it."""
+
+    wire_name = "RBACContentGuard"
+    users = Object(GroupUser, many=True, read_only=True, show=lambda row: [])
+    groups = Object(GroupSchema, many=True, read_only=True, show=lambda row: [])
+
+
+def _guards(row: Row) -> list[str]:
+    return [href_of(registry.get(ContentGuard, one["type"]), one["id"]) for one in row["guards"] or ()]
+
+
+class CompositeGuardSchema(ContentGuardSchema):
+    """Lets a request pass that one of its guards lets pass."""
+
+    wire_name = "CompositeContentGuard"
+    guards = References(
+        ContentGuard, detail=True, show=_guards, items={"type": "string", "format": "uri", "nullable": True},
+        help="The guards that are asked.")
+
+    def check(self, data: dict[str, Any], current: Any) -> None:
+        for guard in data.get("guards", ()):
+            if current is not None and guard.id == current.id:
+                raise refuse("guards", "A guard cannot be one of its own.")
+            if guard.type == COMPOSITE_GUARD.type:
+                raise refuse("guards", "A composite guard cannot be part of another one.")
+
+
+def guard_rows(type_: str | None = None) -> Select:
+    """All guards (of one type), with the types of the guards in them."""
+    inner = ContentGuard.alias()
+    parts = inner.select(fn.JSONB_AGG(fn.JSONB_BUILD_OBJECT("id", inner.id, "type", inner.type))).where(
+        fn.JSONB_EXISTS(fn.COALESCE(ContentGuard.details["guards"].as_json(), SQL("'[]'::jsonb")), inner.id.cast("text")))
+    query = ContentGuard.select(*columns(ContentGuard), parts.alias("guards"))
+    return query if type_ is None else query.where(ContentGuard.type == type_)
+
+
+def guard_filters(type_: str | None = None) -> FilterSet:
+    """What guards can be filtered and ordered by."""
+    order = orderings(ContentGuard, ("description", "name"))
+    return family_filters(ContentGuard, type_, text_filters("name", ContentGuard.name), order)
+
+
+def guard_endpoint(
+    resource: ResourceType, schema: type[ContentGuardSchema], *, tag: str, component: str = "core",
+    more: Sequence[Operation] = (),
+) -> Endpoint:
+    """The endpoint of one type of guard."""
+    return Endpoint(
+        path=resource.path, tag=tag, component=component, schema=schema, rows=partial(guard_rows, resource.type),
+        resource=resource, filters=guard_filters(resource.type), keys=[Key("pulp_id", ContentGuard.id)],
+        operations=[listing(), creating(), reading(), *updating(), deleting(), *more],
+    )
+
+
+def guard_endpoints() -> list[Endpoint]:
+    """The list over guards of all types, and the core's own types."""
+    roles = role_operations()
+    return [
+        Endpoint(
+            path="contentguards", tag="Contentguards", schema=ContentGuardSchema, rows=guard_rows,
+            filters=guard_filters(), operations=[listing()],
+        ),
+        guard_endpoint(COMPOSITE_GUARD, CompositeGuardSchema, tag="Contentguards: Composite", more=roles),
+        guard_endpoint(REDIRECT_GUARD, RedirectGuardSchema, tag="Contentguards: Content_Redirect", more=roles),
+        guard_endpoint(ENVVAR_GUARD, EnvVarGuardSchema, tag="Contentguards: Envvar_Header", more=roles),
+        guard_endpoint(HEADER_GUARD, HeaderGuardSchema, tag="Contentguards: Header", more=roles),
+        guard_endpoint(RBAC_GUARD, RbacGuardSchema, tag="Contentguards: Rbac", more=roles),
+    ]
+
+

@@ -1,0 +1,72 @@
+"""Files that arrive in chunks: keeps the chunks in the object store, and makes an artifact of them."""
+
+from __future__ import annotations
+
+import uuid
+
+from pulp_actor.db import transaction
+from pulp_actor.errors import ValidationError
+from pulp_actor.models import Artifact, Upload, UploadChunk
+from pulp_actor.storage.artifacts import store_artifact
+from pulp_actor.storage.base import TemporaryFile
+from pulp_actor.storage.stores import get_storage
+
+
+def _domain(upload: Upload) -> uuid.UUID:
+    return upload.domain_id  # type: ignore[attr-defined]
+
+
+def add_chunk(upload: Upload, offset: int, file: TemporaryFile) -> None:
+    """Keep a chunk. One that begins where an earlier one began takes its place.
+
+    Raises:
+        StorageFull, StorageError
+    """
+    storage = get_storage(_domain(upload))
+    key = f"upload/{upload.id}/{uuid.uuid4().hex}"
+    file.close()
+    size = file.size
+    storage.put_file(file.path, key)
+    with transaction():
+        replaced = UploadChunk.get_or_none(UploadChunk.upload == upload.id, UploadChunk.offset == offset)
+        if replaced is not None:
+            replaced.delete_instance()
+        UploadChunk.create(upload=upload.id, offset=offset, size=size, file=key)
+    if replaced is not None:
+        storage.delete(replaced.file)
+
+
+def assemble(upload: Upload, sha256: str | None = None) -> Artifact:
+    """Make an artifact of a finished upload; the upload is gone then.
+
+    Raises:
+        ValidationError: chunks are missing or overlap, or the whole has another digest.
+        StorageFull, StorageError
+    """
+    storage = get_storage(_domain(upload))
+    chunks = list(UploadChunk.select().where(UploadChunk.upload == upload.id).order_by(UploadChunk.offset))
+    position = 0
+    for chunk in chunks:
+        if chunk.offset != position:
+            raise ValidationError({"upload": [f"The chunk at byte {chunk.offset} should begin at {position}."]})
+        position += chunk.size
+    if position != upload.size:
+        raise ValidationError({"upload": [f"{position} of {upload.size} bytes have arrived."]})
+    with storage.temporary() as temporary:
+        for chunk in chunks:
+            for data in storage.open(chunk.file):
+                temporary.write(data)
+        if sha256 and temporary.mismatches({"sha256": sha256}):
+            raise ValidationError({"sha256": ["The digest of the whole is another one."]})
+        artifact = store_artifact(temporary, _domain(upload))
+    drop(upload)
+    return artifact
+
+
+def drop(upload: Upload) -> None:
+    """Forget an upload and its chunks."""
+    files = [chunk.file for chunk in UploadChunk.select().where(UploadChunk.upload == upload.id)]
+    Upload.delete().where(Upload.id == upload.id).execute()
+    storage = get_storage(_domain(upload))
+    for file in files:
+        storage.delete(file)
