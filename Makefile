@@ -13,14 +13,14 @@ ARGS ?=
 PYTEST ?=
 PROCESSES ?= auto
 
-.PHONY: help up demo test test-all lint bench faults fuzz docs clean
+.PHONY: help up down demo test test-all lint bench faults fuzz docs clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | expand -t 12
 
 # One stamp for each set of extras; a change of the requirements makes it anew.
 $(VENV)/.made: setup.cfg
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=..." >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=..." >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
@@ -40,11 +40,14 @@ $(VENV)/.made-docs: $(VENV)/.made
 up: $(VENV)/.made ## Run the platform; ARGS='--detach' and others are passed on
 	@exec $(BIN)/pulp-actor up $(ARGS)
 
+down: $(VENV)/.made ## Stop a platform that was started with --detach
+	@exec $(BIN)/pulp-actor down $(ARGS)
+
 demo: $(VENV)/.made ## From nothing to a mirrored and served repository, and away again
 	@exec $(BIN)/pulp-actor demo $(ARGS)
 
 test: $(VENV)/.made-test ## All tests, with a PostgreSQL server of their own
-	@$(BIN)/python -m pytest -n $(PROCESSES) $(PYTEST)
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(PYTEST)
 
 test-all: ## The tests on each interpreter from 3.11 to 3.13 that is found
 	@tests/on-each-python $(PYTEST)
@@ -69,4 +72,4 @@ docs: $(VENV)/.made-docs ## Build the documentation; every link must lead somewh
 	@$(BIN)/mkdocs build --strict
 
 clean: ## Remove what was built
-	rm -rf $(VENV) build dist *.egg-info site .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
+	rm -rf $(VENV) .venv-3.* build dist *.egg-info site .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
