@@ -18,7 +18,6 @@ from dramatiq.middleware import Interrupt, Middleware, raise_thread_exception
 
 from pulp_actor.db import database
 from pulp_actor.logs import get_logger
-from pulp_actor.queue.engine import SQL
 from pulp_actor.queue.errors import TaskCanceled
 from pulp_actor.queue.messages import TaskMessage
 
@@ -107,9 +106,9 @@ class Cancel(Middleware):
 
     def _look(self) -> None:
         try:
-            rows = self._broker.engine.execute(SQL.canceling_of, ([self._broker.worker_id],))
+            rows = self._broker.engine.canceling_of([self._broker.worker_id])
         except psycopg2.Error as error:
             logger.warning("cannot look for cancelled tasks", error=" ".join(str(error).split()))
             return
-        for task, _worker, _attempt in rows:
+        for task, _worker in rows:
             self.interrupt(task, TaskCanceled)

@@ -32,7 +32,9 @@ class Lease(Middleware):
     def before_worker_boot(self, broker: Broker, worker: Any) -> None:
         if broker.supervised:  # type: ignore[attr-defined]
             return
-        member = Member("worker", os.getpid(), id=broker.worker_id)  # type: ignore[attr-defined]
+        # A lease of its own for each boot: forked workers share the broker's first one, and one that left stays gone.
+        member = Member("worker", os.getpid())
+        broker.worker_id = member.id  # type: ignore[attr-defined]
         self._lease = LeaseThread(member, on_lost=lambda: self._start_over(broker))
         self._lease.start()
         self._housekeeper = Housekeeper()

@@ -1,4 +1,4 @@
-"""Which resources a task locks: the options ``exclusive`` and ``shared`` of a message, or of its actor.
+"""Which resources a task locks: the options ``exclusive`` and ``shared`` of its message and of its actor, together.
 
 An actor's option may be a list, or a function of the actor's arguments that returns one:
 
@@ -13,13 +13,22 @@ from typing import Any
 from dramatiq.broker import Broker
 from dramatiq.errors import ActorNotFound
 from dramatiq.message import Message
-from dramatiq.middleware import Middleware
+from dramatiq.middleware import Middleware, MiddlewareError
 
 OPTIONS = {"exclusive", "shared", "fair_key", "retry_on_loss", "immediate"}
 
 
+class BadResources(MiddlewareError):
+    """The resources that a task shall lock cannot be told. It derives from MiddlewareError, for dramatiq only logs any
+    other error of a middleware: the message would then be enqueued without its locks."""
+
+
 class Resources(Middleware):
-    """Reads an option from the message, then from the actor; leaves sorted, distinct names in the message."""
+    """Leaves sorted, distinct names in the message: a task has at least the locks that its actor declares.
+
+    Raises:
+        BadResources: an option is not a list of names, or the actor's function failed; nothing is enqueued.
+    """
 
     @property
     def actor_options(self) -> set[str]:
@@ -40,9 +49,14 @@ class Resources(Middleware):
 
 
 def _names(message: Message, declared: dict[str, Any], option: str) -> set[str]:
-    names: Any = message.options.get(option, declared.get(option, ()))
-    if callable(names):
-        names = names(*message.args, **message.kwargs)
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        raise TypeError(f"{option} must be a list of resource names, not {names!r}")
-    return {str(name) for name in names}
+    own = message.options.get(option, ())
+    names: Any = declared.get(option, ())
+    try:
+        if callable(names):
+            names = names(*message.args, **message.kwargs)
+    except Exception as error:
+        raise BadResources(f"{message.actor_name}: {option} failed with {type(error).__name__}: {error}") from error
+    for value in (own, names):
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise BadResources(f"{message.actor_name}: {option} must be a list of resource names, not {value!r}")
+    return {str(name) for name in (*own, *names)}

@@ -15,10 +15,11 @@ With the platform, declare actors with `actor` and hand out work with `dispatch`
 """
 
 from pulp_actor.queue.actors import actor, load_actors, platform_broker
-from pulp_actor.queue.broker import TaskBroker, default_middleware
+from pulp_actor.queue.broker import TaskBroker
 from pulp_actor.queue.context import CurrentTask, current_task
 from pulp_actor.queue.dispatch import Dispatched, dispatch
 from pulp_actor.queue.errors import LeaseLost, TaskCanceled, UnknownActor
+from pulp_actor.queue.tasking import default_middleware
 
 __all__ = [
     "CurrentTask", "Dispatched", "LeaseLost", "TaskBroker", "TaskCanceled", "UnknownActor", "actor", "current_task",

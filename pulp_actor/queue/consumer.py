@@ -15,15 +15,12 @@ from typing import TYPE_CHECKING
 
 import psycopg2
 from dramatiq.broker import Consumer, MessageProxy
-from dramatiq.errors import DecodeError
-from dramatiq.message import Message
 
-from pulp_actor.errors import PulpActorError
 from pulp_actor.queue.compat import BrokerConnectionError
 from pulp_actor.queue.messages import TaskMessage
 
 if TYPE_CHECKING:
-    from pulp_actor.queue.broker import TaskBroker
+    from pulp_actor.queue.tasking import Tasking
 
 #: Seconds between two claims that nothing asked for; a lost notification costs at most the larger.
 SWEEP = (3.0, 5.0)
@@ -32,7 +29,7 @@ SWEEP = (3.0, 5.0)
 class TaskConsumer(Consumer):
     """Consumes one queue. ``timeout`` is in milliseconds, as dramatiq gives it."""
 
-    def __init__(self, broker: TaskBroker, queue_name: str, timeout: int) -> None:
+    def __init__(self, broker: Tasking, queue_name: str, timeout: int) -> None:
         self._broker = broker
         self._queue = queue_name
         self._timeout = timeout / 1000
@@ -40,7 +37,6 @@ class TaskConsumer(Consumer):
         self._ready.set()
         self._closed = threading.Event()
         self._sweep_at = 0.0
-        self._connections = broker.engine.connections
 
     def __next__(self) -> MessageProxy | None:
         if not self._broker.accepting:
@@ -52,7 +48,8 @@ class TaskConsumer(Consumer):
             return None
         message = None
         try:
-            message = self._claim()
+            # Asked again: the permit may have come from a task that ended because the process is to stop.
+            message = self._claim() if self._broker.accepting else None
         finally:
             if message is None:
                 self._broker.idle_threads.release()
@@ -67,7 +64,10 @@ class TaskConsumer(Consumer):
     def requeue(self, messages: Iterable[TaskMessage]) -> None:
         """Hand back what was claimed and not started, when the worker stops."""
         for message in messages:
-            self._broker.hand_back(message)
+            try:
+                self._broker.hand_back(message)
+            except psycopg2.Error as error:
+                raise BrokerConnectionError(" ".join(str(error).split())) from None
             self._broker.idle_threads.release()
 
     def close(self) -> None:
@@ -77,28 +77,15 @@ class TaskConsumer(Consumer):
         self._ready.clear()
         self._sweep_at = time.monotonic() + random.uniform(*SWEEP)
         try:
-            claim = self._broker.engine.claim(self._queue, self._broker.worker_id)
-            if self._connections != self._broker.engine.connections:
-                self._connections = self._broker.engine.connections
-                self._broker.return_lost_claims(claim)
+            message = self._broker.claim(self._queue)
         except psycopg2.Error as error:
             self._ready.set()
             raise BrokerConnectionError(" ".join(str(error).split())) from None
-        if claim is None:
-            if self._broker.on_idle:
-                self._broker.on_idle()
-            return None
-        self._ready.set()
-        try:
-            message = Message.decode(self._broker.codec.decode(claim.message).encode())
-        except (DecodeError, PulpActorError) as error:
-            self._broker.reject(claim, error)
-            return None
-        if message.queue_name != self._queue:
-            message = message.copy(queue_name=self._queue)
-        proxy = TaskMessage(message, claim)
-        self._broker.claimed(proxy)
-        return proxy
+        if message is not None:
+            self._ready.set()
+        elif self._broker.on_idle:
+            self._broker.on_idle()
+        return message
 
     def _end(self, message: TaskMessage) -> None:
         try:

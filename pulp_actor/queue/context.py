@@ -13,7 +13,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from pulp_actor.db import database
-from pulp_actor.queue.engine import SQL, Engine
+from pulp_actor.queue.engine import Engine
 
 #: Seconds between two writes of one progress report.
 PROGRESS_INTERVAL = 0.5
@@ -89,6 +89,8 @@ class WorkerTask(CurrentTask):
     """The current task in a worker: writes through the engine's connection, so that reports are seen at once even while
     the actor is inside a long transaction."""
 
+    id: UUID
+
     def __init__(self, engine: Engine, task_id: UUID, options: dict[str, Any]) -> None:
         super().__init__()
         self.id = task_id
@@ -99,16 +101,13 @@ class WorkerTask(CurrentTask):
         self._engine = engine
 
     def _report(self, progress: Progress) -> None:
-        self._engine.execute(SQL.report_progress, (
-            self.id, progress.code, progress.message, progress.state, progress.total, progress.done, progress.suffix))
+        self._engine.report_progress(
+            self.id, progress.code, progress.message, progress.state, progress.total, progress.done, progress.suffix)
 
     def add_created_resource(self, href: str, prn: str) -> None:
         super().add_created_resource(href, prn)
-        parameters = (self.id, href, prn)
-        if not database.is_closed() and database.in_transaction():
-            database.execute_sql(SQL.add_created_resource, parameters)
-        else:
-            self._engine.execute(SQL.add_created_resource, parameters)
+        cursor = database.cursor() if not database.is_closed() and database.in_transaction() else None
+        self._engine.add_created_resource(self.id, href, prn, cursor=cursor)
 
 
 class ImmediateTask(CurrentTask):

@@ -52,12 +52,14 @@ class TaskSpec:
 @dataclass(frozen=True)
 class Claim:
     """A task that runs under a worker's lease. ``attempt`` is the fencing token: every write that ends the task carries
-    it, and is refused once somebody else has taken the task over."""
+    it, and is refused once somebody else has taken the task over. ``foreign``: a stock producer sent it, without
+    taking locks."""
 
     task: UUID
     worker: UUID
     attempt: int
     message: str
+    foreign: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,9 @@ class Engine:
                 with conn.cursor() as own:
                     own.execute(query, parameters)
                     return own.fetchall() if own.description else []
-            except (psycopg2.OperationalError, psycopg2.InterfaceError):
-                self._discard()
+            except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+                if _broken(error):
+                    self._discard()
                 raise
 
     def close(self) -> None:
@@ -117,7 +120,16 @@ class Engine:
     def claim(self, queue: str, worker: UUID) -> Claim | None:
         """The next message of ``queue``, now running under ``worker``'s lease, or None."""
         rows = self.execute(SQL.claim, (queue, worker))
-        return Claim(task=rows[0][0], worker=worker, attempt=rows[0][1], message=rows[0][2]) if rows else None
+        if not rows:
+            return None
+        task, attempt, message, foreign = rows[0]
+        return Claim(task, worker, attempt, message, foreign)
+
+    def adopt(self, claim: Claim, spec: TaskSpec) -> bool:
+        """Send a claimed foreign message to the end of the lines of its locks, as a task like any other."""
+        return bool(self.execute(SQL.adopt, (
+            claim.task, claim.worker, claim.attempt, spec.exclusive, spec.shared, spec.message, spec.priority,
+            spec.fair_key, spec.retry_on_loss))[0][0])
 
     def finish(self, claim: Claim | Running, state: str, *, error: Any = None, result: Any = None) -> bool:
         """End a task; its locks go to the next in line. False: the lease was lost and nothing was written."""
@@ -143,7 +155,7 @@ class Engine:
                         self.dispatch(followups, cursor=cursor)
                     cursor.execute("COMMIT" if done else "ROLLBACK")
                     return bool(done)
-            except psycopg2.Error:
+            except BaseException:  # an interrupt, too, must not leave the transaction open
                 self._discard()
                 raise
 
@@ -164,6 +176,23 @@ class Engine:
             for task, worker, attempt, state, retry_on_loss in self.execute(SQL.running_of, (list(workers),))
         ]
 
+    def canceling_of(self, workers: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
+        """(task, worker) of what runs under these workers' leases and is to be interrupted."""
+        return [(task, worker) for task, worker, _attempt in self.execute(SQL.canceling_of, (list(workers),))]
+
+    def waiting_in(self, queue: str) -> list[UUID]:
+        """The waiting tasks of a queue, newest first: cancelled in this order, none hands its locks to the next."""
+        return [row[0] for row in self.execute(SQL.waiting_in, (queue,))]
+
+    def report_progress(self, task: UUID, code: str, message: str, state: str, total: int | None, done: int,
+                        suffix: str | None) -> None:
+        """Write a progress report, or what has changed in it."""
+        self.execute(SQL.report_progress, (task, code, message, state, total, done, suffix))
+
+    def add_created_resource(self, task: UUID, href: str, prn: str, *, cursor: Any = None) -> None:
+        """Note what a task made."""
+        self.execute(SQL.add_created_resource, (task, href, prn), cursor=cursor)
+
     def _release(self, query: str, parameters: tuple[Any, ...]) -> Any:
         """Run a statement that gives locks back; start over in strict mode when an exclusive ticket turned up meanwhile."""
         try:
@@ -183,6 +212,12 @@ class Engine:
         if self._conn is not None:
             self._conn.close()
             self._conn = None
+
+
+def _broken(error: psycopg2.Error) -> bool:
+    """Whether an error means that the connection is gone. A lock timeout or a deadlock is an OperationalError too, but
+    leaves it whole, with the session locks on it."""
+    return error.pgcode is None or error.pgcode[:2] in ("08", "57")
 
 
 def _json(value: Any) -> Json | None:

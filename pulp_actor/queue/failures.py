@@ -17,7 +17,8 @@ _SECRET_ASSIGNMENT = re.compile(
 
 def mask_secrets(text: str) -> str:
     """``text`` with credentials in URLs and values that are called a secret replaced by ``***``."""
-    text = text.replace("\0", "\ufffd")  # PostgreSQL keeps no NUL
+    # PostgreSQL keeps no NUL, and no half of a surrogate pair.
+    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
     text = _CREDENTIALS_IN_URL.sub("***", text)
     return _SECRET_ASSIGNMENT.sub(r"\1\2\3***", text)
 

@@ -166,6 +166,11 @@ BEGIN
             fair_key text, delay double precision, retry_on_loss boolean, immediate boolean, domain_id uuid,
             created_by integer, logging_cid text, parent_id uuid, group_id uuid, diagnostics text[])
     LOOP
+        -- A message may be sent again: while its task is unfinished that changes nothing, after that it runs anew.
+        IF EXISTS (SELECT FROM task WHERE id = t.id) THEN
+            DELETE FROM task WHERE id = t.id AND state IN ('completed', 'failed', 'canceled', 'skipped');
+            CONTINUE WHEN NOT FOUND;
+        END IF;
         blockers_now := 0;
         IF t.delay IS NULL AND (t.exclusive <> '{}' OR t.shared <> '{}') THEN
             blockers_now := task_take_tickets(t.id, t.exclusive, t.shared);
@@ -202,7 +207,7 @@ END $$;
 -- A worker that was declared gone may not claim: it would take tasks with it.
 -- A message that a stock dramatiq-pg producer sent has no task yet; it gets one now.
 CREATE OR REPLACE FUNCTION task_claim(p_queue text, p_worker uuid)
-RETURNS TABLE (task_id uuid, task_attempt integer, task_message text) LANGUAGE plpgsql
+RETURNS TABLE (task_id uuid, task_attempt integer, task_message text, task_foreign boolean) LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     m record;
@@ -229,7 +234,7 @@ BEGIN
             state = 'running', worker_id = p_worker, attempt = attempt + 1, started_at = clock_timestamp(),
             pulp_last_updated = clock_timestamp()
         WHERE id = m.message_id AND state = 'waiting' AND blockers = 0
-        RETURNING id, attempt, message INTO task_id, task_attempt, task_message;
+        RETURNING id, attempt, message, false INTO task_id, task_attempt, task_message, task_foreign;
         IF FOUND THEN
             RETURN NEXT;
             RETURN;
@@ -239,7 +244,7 @@ BEGIN
             m.message_id, m.message ->> 'actor_name', p_queue, m.message::text, 'running', p_worker, 1,
             clock_timestamp(), clock_timestamp())
         ON CONFLICT (id) DO NOTHING
-        RETURNING id, attempt, message INTO task_id, task_attempt, task_message;
+        RETURNING id, attempt, message, true INTO task_id, task_attempt, task_message, task_foreign;
         IF FOUND THEN
             RETURN NEXT;
             RETURN;
@@ -295,6 +300,15 @@ BEGIN
     RETURN true;
 END $$;
 
+-- End a task that was to be sent back to wait, if it was cancelled meanwhile. False: the lease was lost.
+CREATE OR REPLACE FUNCTION task_end_canceling(p_task uuid, p_worker uuid, p_attempt integer)
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE task SET state = 'canceled', finished_at = clock_timestamp(), pulp_last_updated = clock_timestamp()
+    WHERE id = p_task AND worker_id = p_worker AND attempt = p_attempt AND state = 'canceling';
+    RETURN FOUND;
+END $$;
+
 -- Send a running task back to wait: it gives its locks back and joins the end of the line, now or after a delay.
 -- `p_count` says whether this counts as a retry (an error) or not (it was handed back unharmed).
 CREATE OR REPLACE FUNCTION task_return(
@@ -318,7 +332,11 @@ BEGIN
         unblocked_at = NULL, pulp_last_updated = clock_timestamp()
     WHERE id = p_task AND worker_id = p_worker AND attempt = p_attempt AND state = 'running';
     IF NOT FOUND THEN
-        RETURN false;
+        IF NOT task_end_canceling(p_task, p_worker, p_attempt) THEN
+            RETURN false;
+        END IF;
+        PERFORM task_release_tickets(p_task, t.exclusive, t.shared);
+        RETURN true;
     END IF;
     PERFORM task_release_tickets(p_task, t.exclusive, t.shared);
     IF p_delay IS NOT NULL THEN
@@ -326,6 +344,26 @@ BEGIN
         RETURN true;
     END IF;
     PERFORM task_start_waiting(p_task, t.exclusive, t.shared);
+    RETURN true;
+END $$;
+
+-- Make a task with locks of a foreign message that has just been claimed: it joins the end of their lines.
+CREATE OR REPLACE FUNCTION task_adopt(
+    p_task uuid, p_worker uuid, p_attempt integer, p_exclusive text[], p_shared text[], p_message text,
+    p_priority integer, p_fair_key text, p_retry_on_loss boolean)
+RETURNS boolean LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+BEGIN
+    PERFORM task_lock(p_exclusive, p_shared);
+    UPDATE task SET
+        state = 'waiting', worker_id = NULL, started_at = NULL, unblocked_at = NULL, exclusive = p_exclusive,
+        shared = p_shared, message = p_message, priority = p_priority, fair_key = p_fair_key,
+        retry_on_loss = p_retry_on_loss, pulp_last_updated = clock_timestamp()
+    WHERE id = p_task AND worker_id = p_worker AND attempt = p_attempt AND state = 'running';
+    IF NOT FOUND THEN
+        RETURN task_end_canceling(p_task, p_worker, p_attempt);
+    END IF;
+    PERFORM task_start_waiting(p_task, p_exclusive, p_shared);
     RETURN true;
 END $$;
 

@@ -45,6 +45,14 @@ WHERE worker_id = ANY (%s::uuid[]) AND state IN ('running', 'canceling')
 -- Which tasks under some workers' leases are to be interrupted.
 SELECT id, worker_id, attempt FROM task WHERE worker_id = ANY (%s::uuid[]) AND state = 'canceling'
 
+-- name: waiting_in
+-- The waiting tasks of a queue, newest first.
+SELECT id FROM task WHERE queue = %s AND state = 'waiting' ORDER BY seq DESC
+
+-- name: adopt
+-- Make a task with locks of a foreign message that has just been claimed; false when the lease was lost.
+SELECT task_adopt(%s, %s, %s, %s, %s, %s, %s, %s, %s)
+
 -- name: report_progress
 -- Write a progress report, or what has changed in it.
 INSERT INTO progress_report (task_id, code, message, state, total, done, suffix)
@@ -103,6 +111,13 @@ WHERE t.state IN ('running', 'canceling') AND (w.id IS NULL OR w.gone_at IS NOT 
 -- name: elect
 -- One process at a time keeps house.
 SELECT pg_try_advisory_lock(hashtextextended('pulp-actor housekeeper', 11))
+
+-- name: office_holder
+-- The server process of who was elected, and when it last did something.
+SELECT a.pid, a.backend_start, a.state_change FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND ((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended('pulp-actor housekeeper', 11)
 
 -- name: due
 -- Delayed tasks whose time has come, soonest first.

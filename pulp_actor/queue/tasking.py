@@ -6,13 +6,13 @@ does. It knows an engine by its methods only, and never a table.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+import psycopg2
 from dramatiq.broker import Broker
 from dramatiq.message import Message
 from dramatiq.middleware import (
@@ -39,7 +39,7 @@ from pulp_actor.middleware.outcome import OutcomeRecorder
 from pulp_actor.middleware.resources import Resources
 from pulp_actor.queue.consumer import TaskConsumer
 from pulp_actor.queue.engine import TaskSpec
-from pulp_actor.queue.errors import LeaseLost, TaskCanceled
+from pulp_actor.queue.errors import LeaseLost, TaskCanceled, UnknownActor, UnstorableResult
 from pulp_actor.queue.failures import failure
 from pulp_actor.queue.messages import Codec, Plain, TaskMessage
 
@@ -237,10 +237,16 @@ class Tasking(Broker):
         """Write the end of a claimed message's task, with what followed from it.
 
         Raises:
-            psycopg2.Error: the database did not answer; call again.
+            psycopg2.OperationalError, psycopg2.InterfaceError: the database did not answer; call again.
         """
         self._ending.message = None
-        done = self._return(message) if self._is_to_return(message) else self._finish(message)
+        try:
+            done = self._return(message) if self._is_to_return(message) else self._finish(message)
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            raise
+        except (psycopg2.Error, TypeError, ValueError) as error:
+            # What the actor returned cannot be stored; the task must end all the same.
+            done = self.engine.finish(message.claim, "failed", error=failure(UnstorableResult(error)))
         self._claims.pop(message.claim.task, None)
         if not done:
             logger.warning("lease lost: the end of this task was not written", task=str(message.claim.task))
@@ -273,19 +279,10 @@ class Tasking(Broker):
             return "skipped", None, {"description": "The message was too old."}
         if isinstance(error, TaskCanceled):
             return "canceled", None, None
-        if error is not None:
-            return "failed", None, failure(error)
-        if message.failed:
-            return "failed", None, self._rejection(message)
-        try:
-            return "completed", storable(outcome.result), None
-        except (TypeError, ValueError) as problem:
-            return "failed", None, {"description": f"The result cannot be kept: {problem}", "traceback": ""}
-
-    def _rejection(self, message: TaskMessage) -> dict[str, Any]:
-        if message.actor_name not in self.actors:
-            return {"description": f"No actor is named {message.actor_name!r} in this worker.", "traceback": ""}
-        return {"description": "The message was rejected.", "traceback": ""}
+        if error is not None or message.failed:
+            return "failed", None, failure(error or UnknownActor(
+                f"This worker knows no actor named {message.actor_name!r}."))
+        return "completed", outcome.result, None
 
     def hand_back(self, message: TaskMessage) -> None:
         """Return a claimed message that was not started.
@@ -318,18 +315,3 @@ class Tasking(Broker):
     def close(self) -> None:
         self.hub.stop()
         self.engine.close()
-
-
-def storable(value: Any) -> Any:
-    """``value`` as JSON would bring it back.
-
-    Raises:
-        TypeError, ValueError: it is not JSON, or holds what PostgreSQL's jsonb cannot (NaN, NUL, half a surrogate pair).
-    """
-    if value is None:
-        return None
-    text = json.dumps(value, allow_nan=False, ensure_ascii=False)
-    if "\\u0000" in text:
-        raise ValueError("it contains a NUL character")
-    text.encode()
-    return json.loads(text)
