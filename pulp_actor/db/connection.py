@@ -66,8 +66,9 @@ class Database(PooledPostgresqlDatabase):
 
 def _alive(conn: Any) -> bool:
     """True unless the server has something to say unasked: on a connection that does not listen, that is goodbye."""
-    readable, _, _ = select.select([conn], [], [], 0)
-    return not readable
+    poll = select.poll()  # not select(), which knows no descriptor above 1023
+    poll.register(conn, select.POLLIN)
+    return not poll.poll(0)
 
 
 database = Database(None, autoconnect=False, max_connections=64, timeout=10)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import queue
 import signal
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +28,8 @@ from pulp_actor.queue.leases import Member
 
 #: Seconds an interrupted actor has to unwind before the process leaves anyway.
 UNWIND = 5.0
+#: Exit code of a process that asks to be replaced.
+RECYCLED = 10
 _PR_SET_PDEATHSIG = 1
 
 logger = get_logger(__name__)
@@ -45,7 +50,7 @@ class Limits:
 class Recycle(Middleware):
     """Asks the executor to leave after so many tasks, or when it has grown too large."""
 
-    def __init__(self, limits: Limits, leave: threading.Event) -> None:
+    def __init__(self, limits: Limits, leave: Callable[[], None]) -> None:
         self._limits = limits
         self._leave = leave
         self._tasks = 0
@@ -53,78 +58,119 @@ class Recycle(Middleware):
     def after_ack(self, broker: Broker, message: MessageProxy) -> None:
         self._tasks += 1
         if self._limits.max_tasks and self._tasks >= self._limits.max_tasks:
-            self._recycle(broker, "tasks", self._tasks)
+            self._recycle("tasks", self._tasks)
         elif self._limits.max_memory:
             resident = psutil.Process().memory_info().rss >> 20
             if resident >= self._limits.max_memory:
-                self._recycle(broker, "resident MiB", resident)
+                self._recycle("resident MiB", resident)
 
     after_nack = after_ack
 
-    def _recycle(self, broker: Any, what: str, value: int) -> None:
+    def _recycle(self, what: str, value: int) -> None:
         logger.info("leaving to be replaced", limit=what, value=value)
-        broker.accepting = False
-        self._leave.set()
+        self._leave()
 
 
 class Executor:
-    """The process's main thread waits here while dramatiq's threads work."""
+    """The process's main thread waits here while dramatiq's threads work.
 
-    def __init__(self, member: Member, limits: Limits, broker: TaskBroker | None = None) -> None:
+    Parameters:
+        supervisor: process id of the parent, with which this process shall die.
+    """
+
+    def __init__(
+        self, member: Member, limits: Limits, broker: TaskBroker | None = None, *, supervisor: int | None = None
+    ) -> None:
         self._limits = limits
-        self._leave = threading.Event()
-        self._done = threading.Event()
+        self._supervisor = supervisor
+        #: What the main thread wakes up for: terminate, recycle, idle, free.
+        self._words: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._terminated = False
         self._broker = broker or platform_broker()
         self._broker.worker_id = member.id
         self._broker.supervised = True
 
-    def run(self) -> None:
-        """Work until SIGTERM, a limit, or (in burst mode) until there is nothing left to do."""
-        die_with_parent()
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, self._on_terminate)
+    def run(self) -> int:
+        """Work until SIGTERM, a limit, or (in burst mode) until there is nothing left to do. Returns the exit code."""
+        die_with_parent(self._supervisor)
+        self._catch_signals()
+        threading.excepthook = _leave_with_thread
         broker = self._broker
-        broker.add_middleware(Recycle(self._limits, self._leave))
+        broker.add_middleware(Recycle(self._limits, lambda: self._leave("recycle")))
         if self._limits.burst:
             broker.on_idle = self._leave_if_idle
         worker = Worker(
             broker, queues=set(self._limits.queues) or None, worker_threads=self._limits.threads)
         worker.start()
         logger.info("worker started", worker=str(broker.worker_id), threads=self._limits.threads)
-        self._leave.wait()
+        reason = self._words.get()
         broker.accepting = False
         self._finish_tasks()
+        for thread in (*worker.workers, *worker.consumers.values()):
+            thread.stop()  # all at once; `Worker.stop` would wait for one kind, then for the other
         worker.stop(timeout=int(UNWIND * 1000))
         broker.close()
+        return RECYCLED if reason == "recycle" and not self._terminated else 0
 
     def _finish_tasks(self) -> None:
-        """Give running tasks their grace period, then interrupt them."""
-        waiter = threading.Thread(target=self._wait_until_free, daemon=True)
-        waiter.start()
-        self._done.wait(self._limits.grace)
-        if self._done.is_set():
+        """Let running tasks end: in their own time, or within the grace period once somebody wants us to stop."""
+        threading.Thread(target=self._wait_until_free, daemon=True).start()
+        while not self._terminated:
+            if self._words.get() == "free":
+                return
+        if self._free_within(self._limits.grace):
             return
         logger.warning("interrupting what still runs", grace=self._limits.grace)
         self._broker.interrupt_all(Shutdown)
-        self._done.wait(UNWIND)
+        self._free_within(UNWIND)
 
     def _wait_until_free(self) -> None:
-        """Set ``_done`` once every thread is idle: they give their permits back as their tasks end."""
+        """Say so once every thread is idle: they give their permits back as their tasks end."""
         for _ in range(self._limits.threads):
             self._broker.idle_threads.acquire()
-        self._done.set()
+        self._words.put("free")
 
-    def _on_terminate(self, _signal: int, _frame: Any) -> None:
-        if self._leave.is_set():
-            logger.warning("leaving at once")
-            os._exit(1)
-        self._leave.set()
+    def _free_within(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        try:
+            while self._words.get(timeout=max(0.0, deadline - time.monotonic())) != "free":
+                continue
+        except queue.Empty:
+            return False
+        return True
+
+    def _leave(self, reason: str) -> None:
+        self._broker.accepting = False
+        self._words.put(reason)
 
     def _leave_if_idle(self) -> None:
         if not self._broker.busy:
-            self._leave.set()
+            self._leave("idle")
+
+    def _catch_signals(self) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, self._on_terminate)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+    def _on_terminate(self, _signal: int, _frame: Any) -> None:
+        if self._terminated:
+            logger.warning("leaving at once")
+            os._exit(1)
+        self._terminated = True
+        self._words.put("terminate")
 
 
-def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent dies, however that comes about (prctl(2), PR_SET_PDEATHSIG)."""
+def _leave_with_thread(death: threading.ExceptHookArgs) -> None:
+    """A process whose threads have died would hold its lease and do nothing; its supervisor can do better."""
+    logger.critical("a thread died; leaving", thread=death.thread and death.thread.name, exc_info=death.exc_value)
+    os._exit(1)
+
+
+def die_with_parent(parent: int | None = None) -> None:
+    """Have the kernel kill this process when its parent dies, however that comes about (prctl(2), PR_SET_PDEATHSIG).
+
+    Leaves at once when ``parent`` is dead already.
+    """
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if parent is not None and os.getppid() != parent:
+        os._exit(1)

@@ -50,25 +50,33 @@ class Leases:
     def __init__(self, channels: tuple[str, ...] = ()) -> None:
         self._channels = channels
         self._members: dict[UUID, Member] = {}
+        self._lost: set[UUID] = set()
         self.connection: Any = None
 
-    def connect(self) -> set[UUID]:
-        """Open the connection, if need be, and take every lease on it. Returns the members that were declared gone
-        meanwhile; they are members no more.
+    def connect(self) -> None:
+        """Open the connection, if need be, and take every lease on it. Members that were declared gone meanwhile are
+        members no more; the next `beat` says which.
 
         Raises:
-            psycopg2.OperationalError: the server cannot be reached.
+            psycopg2.Error: the server cannot be reached, or a lease is still held elsewhere.
         """
         if self._is_open():
-            return set()
+            return
         self.connection = connect_raw(application_name="pulp-actor lease")
+        try:
+            self._take_all()
+        except psycopg2.Error:
+            self.discard()  # half the leases are as good as none: the next call takes them all
+            raise
+
+    def _take_all(self) -> None:
         self._execute(f"SET lock_timeout = '{LOCK_TIMEOUT}s'")
         for channel in self._channels:
             self._execute(f"LISTEN {channel}")
-        lost = {member.id for member in list(self._members.values()) if not self._take(member)}
-        for gone in lost:
-            del self._members[gone]
-        return lost
+        for member in list(self._members.values()):
+            if not self._take(member):
+                self._lost.add(member.id)
+                del self._members[member.id]
 
     def add(self, member: Member) -> None:
         """Register a process and hold its lease."""
@@ -86,13 +94,15 @@ class Leases:
         self._execute(SQL.drop_lease, (member_id,))
 
     def beat(self) -> set[UUID]:
-        """A sign of life of every member. Returns those that were declared gone, as `connect` does."""
-        lost = self.connect()
+        """A sign of life of every member. Returns those that were declared gone since the last call; they are members
+        no more."""
+        self.connect()
         if self._members:
             alive = {row[0] for row in self._execute(SQL.beat, (list(self._members),))}
-            lost |= set(self._members) - alive
-            for gone in lost:
-                self._members.pop(gone, None)
+            self._lost |= set(self._members) - alive
+        lost, self._lost = self._lost, set()
+        for gone in lost:
+            self._members.pop(gone, None)
         return lost
 
     def notified(self) -> set[str]:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import socket
 
+from pulp_actor.logs import get_logger
+
+logger = get_logger(__name__)
+
 
 def ready() -> None:
     """The service is up."""
@@ -25,5 +29,9 @@ def _send(state: str) -> None:
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
-        sock.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+            sock.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+    except OSError as error:
+        # A manager that cannot be told is no reason to stop working.
+        logger.debug("systemd cannot be told", state=state, error=str(error))

@@ -18,6 +18,8 @@ from pulp_actor.settings import settings
 
 #: Seconds for which a lease may be free before its owner counts as dead.
 GRACE = 5.0
+#: Seconds without a look after which what was seen before counts for nothing.
+BLIND = 10.0
 
 logger = get_logger(__name__)
 
@@ -28,13 +30,15 @@ class Rescuer:
         self._grace = grace
         self._free_since: dict[UUID, float] = {}
         self._beats: dict[UUID, tuple[int, float]] = {}
+        self._last_look = 0.0
+        self._connections = 0
 
     def tick(self) -> float | None:
         now = time.monotonic()
         present = self._engine.execute(SQL.present)
+        self._forget_if_blind(now)
         for worker, _kind, name, beat, free in present:
-            free_since = self._free_since.setdefault(worker, now) if free else self._free_since.pop(worker, now)
-            if free and now - free_since >= self._grace:
+            if self._free_for(worker, free, now) >= self._grace:
                 logger.warning("a process is gone", worker=name)
                 declare_gone(self._engine, worker, "died")
             elif self._stood_still(worker, beat, now) >= settings.WORKER_TTL:
@@ -45,7 +49,21 @@ class Rescuer:
         self._free_since = {worker: since for worker, since in self._free_since.items() if worker in here}
         self._beats = {worker: beat for worker, beat in self._beats.items() if worker in here}
         rescue_orphans(self._engine)
-        return None
+        return min((since + self._grace - now for since in self._free_since.values()), default=None)
+
+    def _forget_if_blind(self, now: float) -> None:
+        """Start the watch anew after a time in which nobody could be seen: while the database was away, or this process
+        was stopped, the others had no chance to give a sign of life either."""
+        if self._connections != self._engine.connections or now - self._last_look > BLIND:
+            self._free_since.clear()
+            self._beats.clear()
+        self._connections, self._last_look = self._engine.connections, now
+
+    def _free_for(self, worker: UUID, free: bool, now: float) -> float:
+        if not free:
+            self._free_since.pop(worker, None)
+            return 0.0
+        return now - self._free_since.setdefault(worker, now)
 
     def _stood_still(self, worker: UUID, beat: int, now: float) -> float:
         last, since = self._beats.get(worker, (None, now))
