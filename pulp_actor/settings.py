@@ -90,6 +90,12 @@ SETTINGS: Mapping[str, Setting] = _table(
     Setting("TMPFILE_PROTECTION_TIME", int, 0, "Minutes after which a temporary file is dropped; 0: never."),
     Setting("DISTRIBUTED_PUBLICATION_RETENTION_PERIOD", int, 3 * 24 * 60 * 60,
             "Seconds for which a superseded publication is still served."),
+    Setting("REMOTE_CONTENT_FETCH_FAILURE_COOLDOWN", int, 60,
+            "Seconds for which a remote that failed to serve a file is not asked for it again."),
+    Setting("CONTENT_ACCESS_LOG", bool, True, "Log a line for each request to the content server."),
+    Setting("CONTENT_DRAIN_TIMEOUT", int, 60, "Seconds that a stopping content server gives its open downloads."),
+    Setting("CONTENT_TLS_CERTIFICATE", str, "", "PEM file with the content server's certificate chain; empty: no TLS."),
+    Setting("CONTENT_TLS_KEY", str, "", "PEM file with the key of CONTENT_TLS_CERTIFICATE."),
     # Tasks
     Setting("WORKER_THREADS", int, 1, "Tasks at a time in one worker process; keep 1 unless actors are thread-safe."),
     Setting("WORKER_TTL", int, 30, "Seconds without a sign of life after which a worker counts as lost."),

@@ -87,9 +87,11 @@ class ListenHub:
             for callbacks in list(self._callbacks.values()):
                 for callback in callbacks:
                     callback(None)
+            poll = select.poll()  # not select(), which knows no descriptor above 1023
+            poll.register(conn, select.POLLIN)
+            poll.register(self._wake_read, select.POLLIN)
             while not self._stopping.is_set():
-                readable, _, _ = select.select([conn, self._wake_read], [], [])
-                if self._wake_read in readable:
+                if self._wake_read in (descriptor for descriptor, _ in poll.poll()):
                     os.read(self._wake_read, 4096)
                     self._listen_to_channels(conn)
                 conn.poll()

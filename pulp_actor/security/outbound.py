@@ -10,6 +10,7 @@ change their address between two look-ups (DNS rebinding) gain nothing. The sett
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import socket
 import time
@@ -39,6 +40,9 @@ _REMEMBER = 30
 
 class AddressRefused(OSError):
     """The policy refuses an address; an OSError, because that is what a connector expects of a failed attempt."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(errno.EACCES, reason)
 
 
 class PathRefused(PulpActorError):

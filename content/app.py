@@ -1,0 +1,133 @@
+"""The content server's one handler: path → what it means → may you → send it. Must never write anything but what it saves on
+demand, and must never hold a database connection while a response streams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from content.access import CACHE
+from content.cache import Cache
+from content.database import UNAVAILABLE, DatabaseThreads
+from content.guards import Forbidden, Unauthenticated, authorize
+from content.hooks import extra_headers
+from content.listing import list_directory, list_distributions, render
+from content.on_demand import Downloads, Unavailable
+from content.paths import BadPath, content_path, encode
+from content.resolve import File, Resolution, Resolver
+from content.serve import Damaged, Sender
+from pulp_actor.db.listen import ListenHub
+from pulp_actor.errors import PulpActorError
+from pulp_actor.logs import get_logger
+from pulp_actor.settings import settings
+
+logger = get_logger(__name__)
+
+
+class ContentServer:
+    """What one process needs to answer; make it inside the event loop.
+
+    Parameters:
+        hub: the process's listening connection; None if nothing needs to be heard (what is remembered is then never
+            dropped).
+    """
+
+    def __init__(self, hub: ListenHub | None = None) -> None:
+        self.threads = DatabaseThreads()
+        self.cache = Cache()
+        if hub is not None:
+            self.cache.listen(hub)
+        self.resolver = Resolver(self.threads, self.cache)
+        self.sender = Sender()
+        self.downloads = Downloads(self.threads)
+        self._prefix = settings.CONTENT_PATH_PREFIX
+
+    def application(self) -> web.Application:
+        """The aiohttp application."""
+        application = web.Application()
+        application.router.add_route("*", "/{path:.*}", self.handle)
+        application.on_cleanup.append(self._close)
+        return application
+
+    async def _close(self, _: web.Application) -> None:
+        await self.downloads.close()
+        self.threads.close()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer any request."""
+        if request.method not in ("GET", "HEAD"):
+            return _text(405, "only GET and HEAD work here", {"Allow": "GET, HEAD"})
+        try:
+            path = content_path(request.rel_url.raw_path, self._prefix)
+        except BadPath:
+            return _nothing()
+        try:
+            if not path:
+                return await self._root(request)
+            return await self._answer(request, path)
+        except Unauthenticated as error:
+            return _text(401, str(error), {"WWW-Authenticate": error.challenge})
+        except Forbidden as error:
+            return _text(403, str(error))
+        except Unavailable as error:
+            return _text(error.status, str(error))
+        except UNAVAILABLE as error:
+            logger.warning("the database is away", path=path, reason=" ".join(str(error).split()))
+            return _text(503, "the database cannot be reached; try again soon", {"Retry-After": "1"})
+        except PulpActorError as error:
+            logger.error("a path cannot be served", path=path, reason=str(error))
+            return _text(502, "this file cannot be served now")
+
+    async def _root(self, request: web.Request) -> web.StreamResponse:
+        if request.method == "HEAD":
+            return _text(200, "200: OK", type_="text/html")  # the health check
+        page = await self.threads.run(list_distributions, request.query.get("after", ""))
+        return render(request, self._prefix, page, up=False)
+
+    async def _answer(self, request: web.Request, path: str) -> web.StreamResponse:
+        found, hit = await self.resolver.resolve(path)
+        request[CACHE] = "hit" if hit else "miss"
+        if found.view is None:
+            return _nothing()
+        await authorize(found.view, request, self.threads)
+        if not path.endswith("/") and (found.directory or (found.file and not found.path)):
+            return self._redirect(f"{path}/", request)
+        if found.file is not None:
+            return await self._send(request, path, found, found.file)
+        if found.directory:
+            after = request.query.get("after", "")
+            page = await self.threads.run(list_directory, found.view, found.path, after)
+            return render(request, f"{self._prefix}{path}", page)
+        return _nothing()
+
+    async def _send(self, request: web.Request, path: str, found: Resolution, file: File) -> web.StreamResponse:
+        assert found.view is not None
+        extra = extra_headers(found.view, file)
+        if file.key is None:
+            sent = await self.downloads.send(request, file, extra)
+            if not isinstance(sent, File):
+                return sent
+            file = sent
+        try:
+            return await self.sender.send(request, file, extra)
+        except Damaged as damage:
+            logger.error("the store lacks the bytes of an artifact", path=path, key=file.key, missing=damage.missing)
+            self.resolver.forget(path)
+            sent = await self.downloads.send(request, file, extra, damaged=True)
+            return sent if not isinstance(sent, File) else await self.sender.send(request, sent, extra)
+
+    def _redirect(self, path: str, request: web.Request) -> web.Response:
+        query = f"?{request.query_string}" if request.query_string else ""
+        return _text(302, "", {"Location": f"{self._prefix}{encode(path)}{query}"})
+
+
+def _text(
+    status: int, text: str, headers: Mapping[str, str] | None = None, type_: str = "text/plain",
+) -> web.Response:
+    return web.Response(status=status, text=text, headers=headers, content_type=type_)
+
+
+def _nothing() -> web.Response:
+    return web.Response(status=404, text="404: Not Found")

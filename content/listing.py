@@ -1,0 +1,118 @@
+"""Directory listings, for people (HTML) and programs (JSON), a page at a time. Must never list what a guard has not let
+through: the caller asks the guard first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from typing import Any
+from urllib.parse import quote
+
+from aiohttp import web
+
+from content.paths import encode
+from content.resolve import View, beyond, parameters
+from pulp_actor.db import database, load_queries
+from pulp_actor.settings import settings
+
+sql = load_queries("content", "listing.sql")
+
+#: Entries on one page.
+PAGE_SIZE = 1000
+
+_SOURCES = (sql.published_artifacts, sql.published_metadata, sql.version_content)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of a listing; the name of a directory ends in a slash and has no size."""
+
+    name: str
+    size: int | None = None
+    modified: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some entries of a directory; ``after`` is what to ask the next page with, None on the last one."""
+
+    entries: Sequence[Entry]
+    after: str | None
+
+
+def list_directory(view: View, directory: str, after: str = "", limit: int = PAGE_SIZE) -> Page:
+    """The entries of ``directory`` (``""`` or ending in a slash) below ``view`` that follow the entry ``after``. Blocks."""
+    start = directory
+    if after:
+        start = beyond(directory + after) if after.endswith("/") else f"{directory}{after}\x01"
+    wanted = parameters(view) | {
+        "first": start, "beyond": beyond(directory) if directory else "\U0010ffff", "skip": len(directory) + 1,
+        "limit": limit + 1,
+    }
+    names: set[str] = set()
+    for query in _SOURCES:
+        for (path,) in database.execute_sql(query, wanted):
+            name, slash, _ = path[len(directory):].partition("/")
+            names.add(name + slash)
+    ordered = sorted(names, key=str.encode)
+    page = ordered[:limit]
+    files = [directory + name for name in page if not name.endswith("/")]
+    found = {
+        path: (size, date)
+        for path, size, date in database.execute_sql(sql.details, parameters(view) | {"paths": files})
+    }
+    entries = [Entry(name, *found.get(directory + name, (None, None))) for name in page]
+    return Page(entries, page[-1] if len(ordered) > limit else None)
+
+
+def list_distributions(after: str = "", limit: int = PAGE_SIZE) -> Page:
+    """The distributions that are not hidden, as directories, domain first where domains are on. Blocks."""
+    domains = settings.DOMAIN_ENABLED
+    after_domain, _, after_path = after.partition("/") if domains else ("default" if after else "", "", after)
+    rows = database.execute_sql(sql.distributions, {
+        "domain": None if domains else "default", "after_domain": after_domain, "after": after_path.removesuffix("/"),
+        "limit": limit + 1,
+    }).fetchall()
+    entries = [Entry(f"{domain}/{path}/" if domains else f"{path}/", None, date) for domain, path, date in rows]
+    return Page(entries[:limit], entries[limit - 1].name if len(entries) > limit else None)
+
+
+def render(request: web.Request, title: str, page: Page, *, up: bool = True) -> web.Response:
+    """The page as the client wants it: JSON if it asks for that, else HTML."""
+    link = f"?after={quote(page.after, safe='')}" if page.after is not None else None
+    if "application/json" in request.headers.get("Accept", ""):
+        text, type_ = json.dumps(_as_data(title, page, link)), "application/json"
+    else:
+        text, type_ = _as_html(title, page, link, up), "text/html"
+    headers = {"Vary": "Accept", "Cache-Control": "no-cache"}
+    return web.Response(text=text, content_type=type_, charset="utf-8", headers=headers)
+
+
+def _as_data(title: str, page: Page, link: str | None) -> dict[str, Any]:
+    entries = [
+        {
+            "name": entry.name, "directory": entry.name.endswith("/"), "size": entry.size,
+            "modified": entry.modified.isoformat() if entry.modified else None,
+        }
+        for entry in page.entries
+    ]
+    return {"path": title, "entries": entries, "next": link}
+
+
+def _as_html(title: str, page: Page, link: str | None, up: bool) -> str:
+    heading = escape(f"Index of {title}")
+    lines = ['<tr><td><a href="../">../</a></td><td></td><td></td></tr>'] if up else []
+    for entry in page.entries:
+        date = f"{entry.modified:%Y-%m-%d %H:%M}" if entry.modified else ""
+        size = "" if entry.size is None else str(entry.size)
+        href = escape(f"./{encode(entry.name)}")
+        lines.append(f'<tr><td><a href="{href}">{escape(entry.name)}</a></td><td>{date}</td><td>{size}</td></tr>')
+    more = f'<p><a rel="next" href="{escape(link)}">more</a></p>' if link else ""
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{heading}</title>'
+        "<style>body{font-family:sans-serif}td{padding-right:2em}td:last-child{text-align:right}</style></head>\n"
+        f"<body><h1>{heading}</h1>\n<table>\n" + "\n".join(lines) + f"\n</table>{more}</body></html>\n"
+    )

@@ -1,0 +1,189 @@
+"""The content server as a process, or several on one port. Knows signals and sockets, nothing of paths and files.
+
+With more than one process a parent starts them, starts another for one that dies, and stops them all on SIGTERM; it serves
+nothing itself. A process that is told to stop takes no new connections and lets open downloads end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import multiprocessing.connection
+import os
+import resource
+import signal
+import socket
+import ssl
+import sys
+import threading
+from multiprocessing.process import BaseProcess
+from types import FrameType
+
+from aiohttp import web
+
+from content.access import AccessLogger
+from content.app import ContentServer
+from pulp_actor.bootstrap import bootstrap
+from pulp_actor.db.listen import ListenHub
+from pulp_actor.errors import ConfigurationError
+from pulp_actor.logs import get_logger
+from pulp_actor.plugins import load_modules
+from pulp_actor.queue.presence import register
+from pulp_actor.settings import settings
+
+#: Connections that the kernel holds until they are accepted.
+BACKLOG = 2048
+#: Seconds between the death of a child and the start of the next.
+RESTART_DELAY = 1.0
+
+logger = get_logger(__name__)
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT. Exits with 1 and one line if something cannot work."""
+    try:
+        bootstrap()
+        host, port = address()
+        load_modules("content")
+        processes = settings.CONTENT_PROCESSES
+        listener = bind(host, port, shared=processes > 1)
+    except ConfigurationError as error:
+        sys.exit(f"pulp-content: {error}")
+    _raise_file_limit()
+    if processes > 1:
+        supervise(processes, host, port, listener)
+    else:
+        asyncio.run(serve(listener))
+
+
+def address() -> tuple[str, int]:
+    """Host and port of the setting CONTENT_BIND. Raises ConfigurationError."""
+    host, colon, port = settings.CONTENT_BIND.rpartition(":")
+    if not colon or not port.isdigit():
+        raise ConfigurationError(f"CONTENT_BIND must be host:port, not {settings.CONTENT_BIND!r}")
+    return host.strip("[]") or "0.0.0.0", int(port)
+
+
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A socket bound to ``host`` and ``port``, which others of our processes may bind too if it is ``shared``.
+
+    Raises:
+        ConfigurationError: somebody else has it, or it is not an address of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        if shared:
+            # Without sharing first: with it, a port that another platform shares would not be seen to be taken.
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind((host, port))
+                port = probe.getsockname()[1]
+        bound = socket.socket(family)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        bound.bind((host, port))
+    except OSError as error:
+        raise ConfigurationError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+    return bound
+
+
+async def serve(listener: socket.socket, stop: asyncio.Event | None = None) -> None:
+    """Serve on a bound socket until SIGTERM, SIGINT or ``stop``; then let open downloads end."""
+    stop = stop or asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    hub = ListenHub(settings.DATABASE_URL, application_name="pulp-content listen")
+    server = ContentServer(hub)
+    hub.start()
+    presence = register("content")
+    access = logging.getLogger("content.access") if settings.CONTENT_ACCESS_LOG else None
+    runner = web.AppRunner(
+        server.application(), access_log_class=AccessLogger, access_log=access, handler_cancellation=True,
+        shutdown_timeout=settings.CONTENT_DRAIN_TIMEOUT,
+    )
+    await runner.setup()
+    await web.SockSite(runner, listener, backlog=BACKLOG, ssl_context=_tls()).start()
+    logger.info("content server is ready", bind=settings.CONTENT_BIND, pid=os.getpid())
+    try:
+        await stop.wait()
+    finally:
+        await asyncio.to_thread(presence.stop)
+        await runner.cleanup()
+        await asyncio.to_thread(hub.stop)
+
+
+def supervise(processes: int, host: str, port: int, reserved: socket.socket) -> None:
+    """Keep ``processes`` children serving the port that ``reserved`` holds, until a signal; then wait for them to drain."""
+    port = reserved.getsockname()[1]
+    context = multiprocessing.get_context("fork")
+    lifeline, held = context.Pipe(duplex=False)
+    stopping = threading.Event()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+        for child in children:
+            if child.pid and child.is_alive():
+                os.kill(child.pid, number)
+
+    def start() -> BaseProcess:
+        child = context.Process(target=_child, args=(host, port, reserved, lifeline, held), name="pulp-content")
+        child.start()
+        return child
+
+    children: list[BaseProcess] = []
+    children.extend(start() for _ in range(processes))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    while children:
+        multiprocessing.connection.wait([child.sentinel for child in children])
+        dead = [child for child in children if not child.is_alive()]
+        for child in dead:
+            child.join()
+            children.remove(child)
+            if not stopping.is_set():
+                logger.error("a content process died", pid=child.pid, exit_code=child.exitcode)
+                if not stopping.wait(RESTART_DELAY):
+                    children.append(start())
+
+
+def _child(
+    host: str, port: int, reserved: socket.socket, lifeline: multiprocessing.connection.Connection,
+    held: multiprocessing.connection.Connection,
+) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    held.close()
+    reserved.close()  # a bound socket that nobody accepts on must not be kept open by those who do
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind((host, port))
+
+    async def run() -> None:
+        stop = asyncio.Event()
+        # The parent holds the other end: it becomes readable when the parent has gone, however that happened.
+        asyncio.get_running_loop().add_reader(lifeline.fileno(), stop.set)
+        await serve(listener, stop)
+
+    asyncio.run(run())
+
+
+def _tls() -> ssl.SSLContext | None:
+    if not settings.CONTENT_TLS_CERTIFICATE:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(settings.CONTENT_TLS_CERTIFICATE, settings.CONTENT_TLS_KEY or None)
+    return context
+
+
+def _raise_file_limit() -> None:
+    """Every open download needs two descriptors; the usual soft limit of 1024 is for programs that use select."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""Where a file that has not been saved can be fetched from, and what becomes of it: the questions that `on_demand` asks the
+database. All of it blocks."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from content.resolve import File, sql
+from pulp_actor.db import database, transaction
+from pulp_actor.models import Artifact, ContentArtifact, Remote
+from pulp_actor.models.artifact import DIGESTS
+from pulp_actor.settings import settings
+from pulp_actor.storage import TemporaryFile
+from pulp_actor.storage.artifacts import store_artifact
+
+
+@dataclass(frozen=True)
+class Source:
+    """A remote artifact: a URL and what its bytes must be. ``cooling``: it failed a moment ago."""
+
+    id: uuid.UUID
+    remote: Remote
+    url: str
+    size: int | None
+    digests: dict[str, str]
+    cooling: bool = False
+
+
+def find_sources(content_artifact_id: uuid.UUID) -> list[Source]:
+    """The sources of a content artifact, those that failed lately last."""
+    parameters = {
+        "content_artifact_id": str(content_artifact_id), "cooldown": settings.REMOTE_CONTENT_FETCH_FAILURE_COOLDOWN,
+    }
+    rows = database.execute_sql(sql.remote_artifacts, parameters).fetchall()
+    remotes = {remote.id: remote for remote in Remote.select().where(Remote.id.in_([row[1] for row in rows]))}
+    return [
+        Source(
+            uuid.UUID(str(key)), remotes[uuid.UUID(str(remote_id))], url, size,
+            {name: value for name, value in zip(DIGESTS, digests, strict=True) if value}, cooling,
+        )
+        for key, remote_id, url, size, *digests, cooling in rows
+    ]
+
+
+def find_saved(file: File) -> File | None:
+    """``file`` with its bytes, if they have been saved meanwhile."""
+    artifact = (
+        Artifact.select().join(ContentArtifact, on=(ContentArtifact.artifact == Artifact.id))
+        .where(ContentArtifact.id == file.content_artifact_id).first()
+    )
+    return _with_bytes(file, artifact) if artifact else None
+
+
+def save(file: File, temporary: TemporaryFile) -> File:
+    """Make a verified temporary file the bytes of ``file``. It is consumed."""
+    with transaction():
+        artifact = store_artifact(temporary, file.domain_id)
+        database.execute_sql(sql.save_artifact, {"artifact_id": str(artifact.id), "id": str(file.content_artifact_id)})
+    return _with_bytes(file, artifact)
+
+
+def mark_failed(source: Source) -> None:
+    """Start the cooldown of a source."""
+    database.execute_sql(sql.mark_failed, {"id": str(source.id)})
+
+
+def _with_bytes(file: File, artifact: Artifact) -> File:
+    return File(
+        file.content_artifact_id, file.path, file.domain_id, artifact.file, artifact.size, artifact.sha256,
+        artifact.pulp_created,
+    )
