@@ -145,8 +145,9 @@ def explanation(why: Explanation) -> RenderableType:
     """The tree of what a task waits for, and what it all comes down to."""
     tree = Tree(_line(why.task, why.now, ""))
     _add_waits(tree, why.waits, why.now)
-    parts: list[RenderableType] = [tree, Text.from_markup(escape(verdict(why)))]
+    parts: list[RenderableType] = [tree, Text(verdict(why))]
     if why.waits:
+        parts[1] = Text(f"{verdict(why)} In the end it waits for:")
         parts += [Text.from_markup("  " + _line(cause, why.now, "")) for cause in why.causes[:MAX_CAUSES]]
         if len(why.causes) > MAX_CAUSES:
             parts.append(Text(f"  and {len(why.causes) - MAX_CAUSES} more"))
@@ -159,7 +160,7 @@ def verdict(why: Explanation) -> str:
     phase = task.phase
     if phase == "blocked":
         before = "1 task goes" if why.blocking == 1 else f"{why.blocking} tasks go"
-        return f"{before} before it. In the end it waits for:"
+        return f"{before} before it."
     if phase == "ready":
         return f"Nothing blocks it; it waits for a worker. {_prospects(why)}"
     if phase == "delayed":
@@ -179,7 +180,8 @@ def _prospects(why: Explanation) -> str:
     staff = f"{busy} of {online} workers are busy"
     if why.messages_before is None:
         return f"Its message is missing; the housekeeper of a running worker puts it back within seconds. {staff}."
-    before = "It is the next one" if not why.messages_before else f"{why.messages_before} messages go before its own"
+    before = {0: "It is the next one", 1: "1 message goes before its own"}.get(
+        why.messages_before, f"{why.messages_before} messages go before its own")
     return f"{before}; {staff}."
 
 

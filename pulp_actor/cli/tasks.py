@@ -24,6 +24,7 @@ from rich.text import Text
 from pulp_actor.cli import task_views
 from pulp_actor.errors import PulpActorError
 from pulp_actor.identifiers import api_prefix, href_of, parse_reference, prn_of
+from pulp_actor.models.resources import TASK
 from pulp_actor.queue import inspect
 from pulp_actor.queue.models import STATES, Task, TaskGroup
 from pulp_actor.queue.overview import overview
@@ -296,9 +297,14 @@ def _ticks(interval: float, once: bool) -> Iterator[None]:
 
 def _print(renderable: Any) -> None:
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=PIPE_WIDTH)
-    console.print(renderable)
+    if console.is_terminal:
+        console.print(renderable)
+        return
+    pipe = Console(highlight=False, width=PIPE_WIDTH)
+    with pipe.capture() as capture:
+        pipe.print(renderable)
+    for line in capture.get().splitlines():
+        click.echo(line.rstrip())
 
 
 def _print_json(value: Any, indent: int | None = 2) -> None:
@@ -312,8 +318,6 @@ def _plain(value: Any) -> Any:
 
 
 def _href(key: UUID) -> str:
-    from pulp_actor.models.resources import TASK
-
     return href_of(TASK, key)
 
 

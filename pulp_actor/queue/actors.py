@@ -10,6 +10,8 @@ from typing import Any
 import dramatiq
 
 from pulp_actor.identifiers import uuid7
+from pulp_actor.middleware.cancel import Cancel
+from pulp_actor.middleware.diagnostics import Diagnostics
 from pulp_actor.plugins import load_modules
 from pulp_actor.queue.broker import TaskBroker
 from pulp_actor.queue.codec import Encrypted
@@ -27,6 +29,7 @@ class TaskActor(dramatiq.Actor):
 def platform_broker() -> TaskBroker:
     """The platform's broker, over the platform's database; messages are encrypted at rest. Does not connect."""
     broker = TaskBroker(codec=Encrypted())
+    broker.add_middleware(Diagnostics(), before=Cancel)
     dramatiq.set_broker(broker)
     return broker
 

@@ -89,6 +89,10 @@ CREATE TABLE content_artifact (
 CREATE INDEX content_artifact_artifact ON content_artifact (artifact_id);
 CREATE INDEX content_artifact_path ON content_artifact (relative_path, content_id);
 
+-- What tasks recorded about themselves is in the queue's schema, which does not know artifacts.
+ALTER TABLE profile_artifact ADD FOREIGN KEY (artifact_id) REFERENCES artifact;
+CREATE INDEX profile_artifact_artifact ON profile_artifact (artifact_id);
+
 CREATE TABLE remote (
     id uuid PRIMARY KEY,
     domain_id uuid NOT NULL DEFAULT '00000000-0000-7000-8000-000000000001' REFERENCES domain,
