@@ -63,7 +63,7 @@ BEGIN
     -- A result of an earlier attempt may hold the row.
     ON CONFLICT (message_id) DO UPDATE SET
         state = 'queued', queue_name = excluded.queue_name, message = excluded.message,
-        fair_key = excluded.fair_key, tag = excluded.tag, rank = excluded.rank;
+        fair_key = excluded.fair_key, tag = excluded.tag, rank = excluded.rank, seq = excluded.seq;
     PERFORM pg_notify('dramatiq.' || p_queue || '.enqueue', '');
 END $$;
 
@@ -465,4 +465,28 @@ BEGIN
         PERFORM pg_notify('dramatiq.' || q || '.enqueue', '');
     END LOOP;
     RETURN healed;
+END $$;
+
+-- Add to a counter, if it stays within bounds; an expired one counts as 0. Returns whether it was done. `p_keys` are
+-- counters whose sum may not pass the maximum either.
+CREATE OR REPLACE FUNCTION rate_limit_add(
+    p_key text, p_amount bigint, p_minimum bigint, p_maximum bigint, p_ttl interval, p_keys text[])
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    IF p_keys IS NOT NULL THEN
+        -- Sums are taken one at a time: two additions could each fit, and not both.
+        PERFORM pg_advisory_xact_lock(hashtextextended('rate_limit sums', 11));
+        IF p_amount + coalesce((
+            SELECT sum(value) FROM rate_limit WHERE key = ANY (p_keys) AND expires > clock_timestamp()), 0) > p_maximum
+        THEN
+            RETURN false;
+        END IF;
+    END IF;
+    INSERT INTO rate_limit (key, value, expires) VALUES (p_key, 0, clock_timestamp() + p_ttl) ON CONFLICT DO NOTHING;
+    UPDATE rate_limit SET
+        value = CASE WHEN expires > clock_timestamp() THEN value ELSE 0 END + p_amount,
+        expires = clock_timestamp() + p_ttl
+    WHERE key = p_key
+        AND CASE WHEN expires > clock_timestamp() THEN value ELSE 0 END + p_amount BETWEEN p_minimum AND p_maximum;
+    RETURN FOUND;
 END $$;

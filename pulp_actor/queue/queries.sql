@@ -165,3 +165,28 @@ DELETE FROM task WHERE id IN (
     SELECT id FROM task WHERE finished_at < clock_timestamp() - %s * interval '1 minute'
         AND state IN ('completed', 'failed', 'canceled', 'skipped')
     LIMIT 1000)
+
+-- name: rate_limit_new
+-- Make a counter, unless there is one that has not expired.
+INSERT INTO rate_limit (key, value, expires) VALUES (%s, %s, clock_timestamp() + %s * interval '1 millisecond')
+ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires = excluded.expires
+WHERE rate_limit.expires <= clock_timestamp()
+RETURNING key
+
+-- name: rate_limit_add
+-- Add to a counter within bounds; whether it was done.
+SELECT rate_limit_add(%s, %s, %s, %s, %s * interval '1 millisecond', %s)
+
+-- name: rate_limit_has
+-- Whether a counter exists and has not expired.
+SELECT FROM rate_limit WHERE key = %s AND expires > clock_timestamp()
+
+-- name: rate_limit_tell
+-- Note an event for those who come to wait for it later, and wake those who wait.
+INSERT INTO rate_limit (key, value, expires) VALUES (%s, 1, clock_timestamp() + %s * interval '1 millisecond')
+ON CONFLICT (key) DO UPDATE SET expires = excluded.expires
+RETURNING pg_notify('dramatiq.rate_limit', md5(key))
+
+-- name: clean_rate_limits
+-- Drop expired counters.
+DELETE FROM rate_limit WHERE expires < clock_timestamp()

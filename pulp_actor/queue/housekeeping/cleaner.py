@@ -22,6 +22,7 @@ class Cleaner:
         self._next = time.monotonic() + INTERVAL
         self._engine.execute(SQL.clean_messages)
         self._engine.execute(SQL.clean_workers)
+        self._engine.execute(SQL.clean_rate_limits)
         if settings.TASK_PROTECTION_TIME:
             self._engine.execute(SQL.clean_tasks, (settings.TASK_PROTECTION_TIME,))
         return None

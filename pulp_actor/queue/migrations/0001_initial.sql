@@ -177,3 +177,11 @@ CREATE TABLE profile_artifact (
     artifact_id uuid NOT NULL,
     PRIMARY KEY (task_id, name)
 );
+
+-- Counters and barriers of dramatiq's rate limiters and group callbacks. A value counts until `expires`.
+CREATE TABLE rate_limit (
+    key text PRIMARY KEY,
+    value bigint NOT NULL,
+    expires timestamptz NOT NULL
+);
+CREATE INDEX rate_limit_expires ON rate_limit (expires);
