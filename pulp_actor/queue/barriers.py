@@ -12,6 +12,7 @@ import select
 import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from typing import Any
 
 from dramatiq.rate_limits import RateLimiterBackend
 
@@ -66,13 +67,13 @@ class PostgresRateLimiter(RateLimiterBackend):
         return bool(self._engine.execute(SQL.rate_limit_add, (key, amount, minimum, maximum, ttl, keys))[0][0])
 
 
-def _heard(conn: object, payload: str, deadline: float) -> bool:
+def _heard(conn: Any, payload: str, deadline: float) -> bool:
     """Whether a notification with this payload came before the deadline."""
     while (left := deadline - time.monotonic()) > 0:
         if select.select([conn], [], [], left)[0]:
-            conn.poll()  # type: ignore[attr-defined]
-            heard = {one.payload for one in conn.notifies}  # type: ignore[attr-defined]
-            conn.notifies.clear()  # type: ignore[attr-defined]
+            conn.poll()
+            heard = {one.payload for one in conn.notifies}
+            conn.notifies.clear()
             if payload in heard:
                 return True
     return False

@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from dramatiq.middleware import Middleware
+from dramatiq.middleware import GroupCallbacks, Middleware
 from dramatiq_pg import PostgresBroker
 from psycopg2.pool import ThreadedConnectionPool
 
 from pulp_actor.db import database
 from pulp_actor.db.connection import before_commit, configure, connect_raw, in_transaction
 from pulp_actor.db.listen import ListenHub
+from pulp_actor.queue.barriers import PostgresRateLimiter
 from pulp_actor.queue.engine import Engine, TaskSpec
 from pulp_actor.queue.messages import Codec
 from pulp_actor.queue.tasking import Tasking, default_middleware
@@ -39,6 +40,8 @@ class TaskBroker(Tasking, PostgresBroker):
         PostgresBroker.__init__(
             self, pool=_LazyPool(), results=True,
             middleware=default_middleware() if middleware is None else middleware)
+        if middleware is None:
+            self.add_middleware(GroupCallbacks(PostgresRateLimiter(self.engine)))
         # Results warns about each value of an actor that does not store its results; the task's row keeps them all.
         logging.getLogger("dramatiq.results.middleware.Results").setLevel(logging.ERROR)
 
