@@ -52,3 +52,7 @@ def main() -> None:
     except ConfigurationError as error:
         print(f"pulp-api: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,9 @@ import json
 import platform
 import statistics
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -45,6 +47,20 @@ def interleave(contenders: dict[str, Callable[[], float]], rounds: int) -> dict[
 
 def median(values: list[float]) -> float:
     return statistics.median(values)
+
+
+@contextmanager
+def new_server() -> Iterator[str]:
+    """A PostgreSQL server with its default durability, thrown away at the end; yields its database's URL."""
+    from pulp_actor.db.embedded import EmbeddedServer
+
+    with tempfile.TemporaryDirectory() as folder:
+        server = EmbeddedServer(Path(folder) / "postgres")
+        server.start()
+        try:
+            yield server.url
+        finally:
+            server.stop()
 
 
 def report(title: str, rows: list[Row], filename: str) -> None:

@@ -8,18 +8,16 @@ Without ``--url`` it starts a PostgreSQL of its own, with its default durability
 from __future__ import annotations
 
 import multiprocessing
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import click
 import psycopg2
 
 from tests.bench import queue_contenders as contenders
-from tests.bench.harness import Row, interleave, median, report
+from tests.bench.harness import Row, interleave, median, new_server, report
 
 SPAWN = multiprocessing.get_context("spawn")
 #: Seconds after which a contender that has not drained its queue is measured by what it did.
@@ -273,11 +271,7 @@ def blocked(bench: Bench, rounds: int, number: int = 20_000) -> list[Row]:
 def main(url: str, rounds: int, jobs: int, only: str) -> None:
     with ExitStack() as stack:
         if not url:
-            from pulp_actor.db.embedded import EmbeddedPostgres
-
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            server = stack.enter_context(EmbeddedPostgres(folder))
-            url = server.url
+            url = stack.enter_context(new_server())
         bench = Bench(url, jobs)
         parts: dict[str, Callable[[], list[Row]]] = {
             "single": lambda: throughput(bench, rounds, 1, 1, "no-op actors, one worker thread"),
