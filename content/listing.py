@@ -43,8 +43,10 @@ class Page:
     after: str | None
 
 
-def list_directory(view: View, directory: str, after: str = "", limit: int = PAGE_SIZE) -> Page:
-    """The entries of ``directory`` (``""`` or ending in a slash) below ``view`` that follow the entry ``after``. Blocks."""
+def list_directory(view: View, directory: str, after: str = "", limit: int = 0) -> Page:
+    """The entries of ``directory`` (``""`` or ending in a slash) below ``view`` that follow the entry ``after``, by
+    default a ``PAGE_SIZE`` of them. Blocks."""
+    limit = limit or PAGE_SIZE
     start = directory
     if after:
         start = beyond(directory + after) if after.endswith("/") else f"{directory}{after}\x01"
@@ -68,8 +70,9 @@ def list_directory(view: View, directory: str, after: str = "", limit: int = PAG
     return Page(entries, page[-1] if len(ordered) > limit else None)
 
 
-def list_distributions(after: str = "", limit: int = PAGE_SIZE) -> Page:
+def list_distributions(after: str = "", limit: int = 0) -> Page:
     """The distributions that are not hidden, as directories, domain first where domains are on. Blocks."""
+    limit = limit or PAGE_SIZE
     domains = settings.DOMAIN_ENABLED
     after_domain, _, after_path = after.partition("/") if domains else ("default" if after else "", "", after)
     rows = database.execute_sql(sql.distributions, {

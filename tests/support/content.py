@@ -178,9 +178,11 @@ async def content_server() -> AsyncIterator[Client]:
     hub.start()
     try:
         assert await asyncio.to_thread(hub.connected.wait, 10)
-        async with running(server.application(), handler_cancellation=True) as base:
-            async with aiohttp.ClientSession(auto_decompress=False) as session:
-                yield Client(session, base, server)
+        async with (
+            running(server.application(), handler_cancellation=True) as base,
+            aiohttp.ClientSession(auto_decompress=False) as session,
+        ):
+            yield Client(session, base, server)
     finally:
         await asyncio.to_thread(hub.stop)
 

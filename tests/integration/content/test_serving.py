@@ -48,7 +48,7 @@ async def test_head_says_what_get_would(repo):
 
 async def test_nothing_under_an_unknown_path(repo):
     async with content_server() as client:
-        for path in ("base/path/none", "base", "base/", "nowhere/x", "base/path/one.txt/", "base/path/one.txt/x", "base/pat"):
+        for path in ("base/path/none", "base", "base/", "nowhere/x", "base/path/one.txt/", "base/path/one.txt/x", "base/pa"):
             assert (await client.get(path)).status == 404, path
 
 
@@ -120,7 +120,8 @@ async def test_several_ranges(repo):
 async def test_conditions(repo):
     async with content_server() as client:
         async def status(**headers):
-            return (await client.get("base/path/one.txt", headers={k.replace("_", "-"): v for k, v in headers.items()})).status
+            headers = {name.replace("_", "-"): value for name, value in headers.items()}
+            return (await client.get("base/path/one.txt", headers=headers)).status
 
         first = await client.get("base/path/one.txt")
         etag, date = first.headers["ETag"], first.headers["Last-Modified"]
