@@ -177,14 +177,14 @@ class Settings:
             self._values = before
 
     def environment(self) -> dict[str, str]:
-        """The settings that differ from their defaults, as environment variables for a child process."""
+        """The settings that were given, as environment variables for a child process."""
         if self._values is None:
             self.load()
         assert self._values is not None
         return {
             ENV_PREFIX + name: value if isinstance(value, str) else json.dumps(value)
             for name, value in self._values.items()
-            if value != SETTINGS[name].default
+            if self._sources[name] != "default" or value != SETTINGS[name].default
         }
 
     @property

@@ -103,6 +103,11 @@ class EmbeddedServer:
         """The exit code of a server that ended by itself, else None."""
         return self._process.poll() if self._process else None
 
+    def wait(self) -> int:
+        """Wait until the server has ended, and return its exit code; may be called from another thread."""
+        process = self._process
+        return process.wait() if process else 0
+
     def start(self) -> None:
         """Start the server, making it first if there is none yet, and return when it answers.
 

@@ -1,0 +1,46 @@
+"""Addresses that services listen on: read, checked before anything is started, and chosen where the port is 0."""
+
+from __future__ import annotations
+
+import socket
+
+from pulp_actor.errors import ConfigurationError
+
+
+def parse(name: str, bind: str) -> tuple[str, int]:
+    """Host and port of ``host:port`` or ``[v6]:port``; ``name`` is what an error calls it. Raises ConfigurationError."""
+    host, colon, port = bind.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise ConfigurationError(f"{name} must be host:port, not {bind!r}")
+    return host.strip("[]") or "0.0.0.0", int(port)
+
+
+def reserve(name: str, bind: str) -> str:
+    """Check that nobody listens on ``bind`` and return it, a free port put in the place of port 0.
+
+    Raises:
+        ConfigurationError: the address is taken, or is not one of this machine.
+    """
+    host, port = parse(name, bind)
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen(1)
+            port = probe.getsockname()[1]
+    except OSError as error:
+        raise ConfigurationError(f"{name}: cannot listen on {bind}: {_reason(error)}") from None
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def url(bind: str) -> str:
+    """The URL under which a local client reaches what listens on ``bind``."""
+    host, port = parse("the address", bind)
+    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{local}]:{port}" if ":" in local else f"http://{local}:{port}"
+
+
+def _reason(error: OSError) -> str:
+    text = error.strerror or str(error)
+    return text[0].lower() + text[1:]
