@@ -7,6 +7,8 @@ through the engine. How things are drawn is in `task_views`.
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import functools
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -22,12 +24,14 @@ from rich.live import Live
 from rich.text import Text
 
 from pulp_actor.cli import task_views
+from pulp_actor.cli.running import use_running_platform
 from pulp_actor.errors import PulpActorError
 from pulp_actor.identifiers import api_prefix, href_of, parse_reference, prn_of
 from pulp_actor.models.resources import TASK
 from pulp_actor.queue import inspect
 from pulp_actor.queue.models import STATES, Task, TaskGroup
 from pulp_actor.queue.overview import overview
+from pulp_actor.settings import settings
 
 #: Width of what goes to a file or a pipe, in characters: nothing is cut off there.
 PIPE_WIDTH = 250
@@ -35,19 +39,25 @@ PIPE_WIDTH = 250
 Command = Callable[..., Any]
 
 
-def as_json(command: Command) -> Command:
-    """The option that all commands have."""
-    return click.option("--json", "json_", is_flag=True, help="Print JSON instead of text for people.")(command)
+def on_platform(command: Command) -> Command:
+    """Options that all commands have: which platform, and JSON or not. The command runs once the platform was found."""
+    @click.option("--data-dir", help="Directory of the running platform (setting DATA_DIR).")
+    @click.option("--json", "json_", is_flag=True, help="Print JSON instead of text for people.")
+    @functools.wraps(command)
+    def wrapped(*args: Any, data_dir: str | None, **kwargs: Any) -> Any:
+        with _one_line_errors():
+            use_running_platform(data_dir or click.get_current_context().find_object(str))
+        return command(*args, **kwargs)
+
+    return wrapped
 
 
 @click.group()
 @click.option("--data-dir", help="Directory of the running platform (setting DATA_DIR).")
-def tasks(data_dir: str | None) -> None:
+@click.pass_context
+def tasks(context: click.Context, data_dir: str | None) -> None:
     """See and steer the task queue, straight from the database."""
-    from pulp_actor.cli.running import use_running_platform
-
-    with _one_line_errors():
-        use_running_platform(data_dir)
+    context.obj = data_dir
 
 
 @tasks.command("list")
@@ -56,7 +66,7 @@ def tasks(data_dir: str | None) -> None:
 @click.option("--resource", default="", help="Only tasks with a lock whose name contains this (or an href).")
 @click.option("--worker", default="", help="Only tasks of workers whose name contains this.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many.")
-@as_json
+@on_platform
 def list_command(
     states: tuple[str, ...], actor: str, resource: str, worker: str, limit: int, json_: bool
 ) -> None:
@@ -74,7 +84,7 @@ def list_command(
 
 @tasks.command()
 @click.argument("task")
-@as_json
+@on_platform
 def show(task: str, json_: bool) -> None:
     """Show everything about a TASK (its id, href or PRN), but for its arguments: they may hold secrets."""
     with _one_line_errors():
@@ -96,7 +106,7 @@ def show(task: str, json_: bool) -> None:
 @click.option("--depth", type=click.IntRange(0), default=inspect.MAX_DEPTH, show_default=True, help="How deep to draw.")
 @click.option("--width", type=click.IntRange(1), default=inspect.MAX_WIDTH, show_default=True,
               help="How many tasks of each line to draw.")
-@as_json
+@on_platform
 def why(task: str, depth: int, width: int, json_: bool) -> None:
     """Tell why a TASK does not run: what blocks it, transitively, who holds that, and since when."""
     with _one_line_errors():
@@ -115,7 +125,7 @@ def why(task: str, depth: int, width: int, json_: bool) -> None:
 @tasks.command()
 @click.option("--once", is_flag=True, help="Print once and leave.")
 @click.option("--interval", type=click.FloatRange(0.1), default=1.0, show_default=True, help="Seconds between looks.")
-@as_json
+@on_platform
 def top(once: bool, interval: float, json_: bool) -> None:
     """Watch workers, running tasks, the resources most waited for, and the depth of the queue. Ctrl-C leaves."""
     if json_ or once:
@@ -145,7 +155,7 @@ def _page() -> Any:
 @click.argument("task", nargs=-1)
 @click.option("--all-waiting", is_flag=True, help="Cancel every task that has not started.")
 @click.option("--group", help="Cancel every unfinished task of this group (its id, href or PRN).")
-@as_json
+@on_platform
 def cancel(task: tuple[str, ...], all_waiting: bool, group: str | None, json_: bool) -> None:
     """Cancel TASKs, by id, href or PRN: waiting ones at once, running ones by interrupting them."""
     from pulp_actor.queue.groups import cancel_all_waiting, cancel_group, cancel_tasks
@@ -182,7 +192,7 @@ def _what_became(state: str) -> str:
 @click.option("--shared", multiple=True, metavar="R", help="Lock this resource together with others that share it.")
 @click.option("--immediate", is_flag=True, help="Run it here and now if its locks are free.")
 @click.option("--group", metavar="HREF", help="Put it into this task group.")
-@as_json
+@on_platform
 def dispatch(
     name: str, args: str, kwargs: str, exclusive: tuple[str, ...], shared: tuple[str, ...], immediate: bool,
     group: str | None, json_: bool,
@@ -195,6 +205,7 @@ def dispatch(
     named = _json_option("--kwargs", kwargs, dict, "object")
     with _one_line_errors():
         load_actors()
+        _check_actor(name)
         new = dispatch_task(
             name, arguments, named, exclusive=map(_resource, exclusive), shared=map(_resource, shared),
             immediate=immediate, task_group=_existing_group(group))
@@ -228,6 +239,20 @@ def _key(text: str, model: Any, what: str) -> UUID:
     if reference is None or reference.resource.model is not model:
         raise click.ClickException(f"{text!r} is not the id, href or PRN of a {what}")
     return UUID(reference.key)
+
+
+def _check_actor(name: str) -> None:
+    """Refuse a name that no actor has, with the nearest that one has, or the setting that would declare it."""
+    from pulp_actor.queue import platform_broker
+
+    known = platform_broker().get_declared_actors()
+    if name in known:
+        return
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {close[0]}?" if close else ""
+    if name.startswith("pulpcore.app.tasks.test.") and not settings.DIAGNOSTIC_ACTORS:
+        hint = "; the setting DIAGNOSTIC_ACTORS is off here (PULP_DIAGNOSTIC_ACTORS=true)"
+    raise click.ClickException(f"no actor is named {name!r}{hint}")
 
 
 def _resource(text: str) -> str:
