@@ -190,7 +190,9 @@ class Document:
     def _register_parts(self, field: Any, response: bool) -> None:
         """See that what a field's property refers to is in the document."""
         if isinstance(field, Object):
-            self.reference(field.schema, "Response" if response else "")
+            self.reference(field.schema, "Response")
+            if any(not part.dump_only for part in instance_of(field.schema).wire_fields.values()):
+                self.reference(field.schema, "")
         elif isinstance(field, ListOf):
             self._register_parts(field.item, response)
         elif isinstance(field, Choice) and field.enum:

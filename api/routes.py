@@ -13,10 +13,13 @@ from api.core import (
     artifacts,
     content,
     distributions,
+    domains,
     guards,
+    openpgp,
     publications,
     remotes,
     repositories,
+    reserved,
     service,
     task_groups,
     tasks,
@@ -38,7 +41,8 @@ def core_endpoints() -> list[Endpoint]:
         *content.generic_endpoints(), *repositories.generic_endpoints(), *remotes.generic_endpoints(),
         *publications.generic_endpoints(), *distributions.generic_endpoints(),
         *guards.guard_endpoints(), users.user_endpoint(),
-        *users.group_endpoints(),
+        *users.group_endpoints(), *reserved.reserved_endpoints(), *openpgp.openpgp_endpoints(),
+        domains.domain_endpoint(),
     ]
 
 

@@ -30,6 +30,12 @@ from pulp_actor.models.artifact import DIGESTS
 from pulp_actor.models.base import utcnow
 from pulp_actor.models.resources import ARTIFACT
 
+#: The core's own types of content, which are there to be filtered by whether or not there are any.
+CORE_TYPES = (
+    "core.openpgp_publickey", "core.openpgp_publicsubkey", "core.openpgp_signature", "core.openpgp_userattribute",
+    "core.openpgp_userid", "core.publishedmetadata",
+)
+
 
 @cache
 def content_types() -> dict[str, ResourceType]:
@@ -183,7 +189,7 @@ def content_operations(*more: Operation) -> list[Operation]:
 
 def generic_endpoints() -> list[Endpoint]:
     """The list over units of all types."""
-    filters = content_filters(*choice_filters("pulp_type", Content.type, sorted(content_types())))
+    filters = content_filters(*choice_filters("pulp_type", Content.type, sorted({*content_types(), *CORE_TYPES})))
     return [Endpoint(
         path="content", tag="Content", schema=AnyContentSchema, rows=any_content_rows,
         filters=FilterSet(filters.filters, {"pk": Content.id}, newest_first(Content)), operations=[listing()],

@@ -116,11 +116,12 @@ def distribution_filters(type_: str | None = None) -> FilterSet:
     return family_filters(Distribution, type_, filters, order)
 
 
-def distribution_operations(*more: Operation) -> list[Operation]:
-    """What every type of distribution offers. Base paths must not overlap, so who makes or changes one locks them all."""
+def distribution_operations(*more: Operation, roles: bool = True) -> list[Operation]:
+    """What every type of distribution offers (``roles``: also to have roles on one). Base paths must not overlap, so who
+    makes or changes one locks them all."""
     return [
         listing(), creating_in_task(), reading(), *updating_in_task(lock_collection=True), deleting_in_task(),
-        *labelling(200), *role_operations(), *more,
+        *labelling(200), *(role_operations() if roles else []), *more,
     ]
 
 

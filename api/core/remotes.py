@@ -12,7 +12,8 @@ from api.endpoints import Endpoint, Operation
 from api.filters import FilterSet, text_filters, time_filters
 from api.operations import creating, deleting_in_task, listing, reading, updating_in_task
 from api.schemas.base import ObjectSchema, WireSchema, refuse
-from api.schemas.fields import Boolean, Choice, Integer, Json, Labels, ListOf, Number, Row, Secret, Text, WireField
+from api.schemas.fields import Boolean, Choice, Integer, Json, Labels, ListOf, Number, Row, Secret, Text
+from api.schemas.hidden import HiddenFields
 from pulp_actor.models import Remote
 from pulp_actor.models.remote import SECRET_FIELDS
 
@@ -21,21 +22,6 @@ POLICIES = ("immediate", "on_demand", "streamed")
 
 def _hidden_fields(row: Row) -> list[dict[str, Any]]:
     return [{"name": name, "is_set": row[f"{name}_is_set"]} for name in SECRET_FIELDS]
-
-
-class HiddenFields(WireField):
-    """Which of the fields that are never shown have a value: ``[{"name": "password", "is_set": true}]``."""
-
-    openapi_type = {
-        "type": "array",
-        "items": {
-            "type": "object", "required": ["is_set", "name"],
-            "properties": {"name": {"type": "string"}, "is_set": {"type": "boolean"}},
-        },
-    }
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(read_only=True, help="Which of the fields that are never shown are set.", **kwargs)
 
 
 class Pem(Text):

@@ -272,7 +272,7 @@ def version_endpoint(resource: ResourceType, *, tag: str, component: str, href_n
 
 class AddRemoveContent(WireSchema):
     wire_name = "RepositoryAddRemoveContent"
-    add_content_units = References(Content, help="Units to add.")
+    add_content_units = References(Content, items={"type": "string", "minLength": 1}, help="Units to add.")
     remove_content_units = ListOf(Text(), help="Units to remove; [\"*\"] removes all that are not added.")
     base_version = Reference(RepositoryVersion, help="The version to start from; by default the latest.")
     overwrite = Boolean(default=True, help="Whether what is added may take the place of what has the same path.")

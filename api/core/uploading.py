@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.call import Answer, Call
+from api.call import Answer, Call, instance_of
 from api.core.content import show_artifact
 from api.core.remotes import NetworkConfig
 from api.endpoints import FORM, MULTIPART, Operation
-from api.operations import GENERAL_CREATE
+from api.operations import GENERAL_CREATE, action, created
 from api.schemas.base import WireSchema, refuse
 from api.schemas.common import AsyncOperation
 from api.schemas.fields import Boolean, File, Text
 from api.schemas.nested import Object
 from api.schemas.references import Reference
-from pulp_actor.models import Artifact, Repository, Upload
+from pulp_actor.models import Artifact, Repository, Upload, mutations
 from pulp_actor.storage.artifacts import store_artifact
 
 #: Where a unit's bytes can come from; one of them.
@@ -59,10 +59,14 @@ def unit_data(call: Call) -> tuple[dict[str, Any], list[Any]]:
     """The data of a unit to be made, its bytes stored if they came along; and the resources that its task locks."""
     wire = call.endpoint.wire
     loaded = call.read(schema=wire)
-    file, repository, upload = loaded.pop("file", None), loaded.get("repository"), loaded.get("upload")
-    if file is not None:
-        loaded["artifact"] = store_artifact(file)
-    return wire.stored(loaded), [one for one in (repository, upload) if one is not None]
+    locks = [loaded[name] for name in ("repository", "upload") if loaded.get(name) is not None]
+    return wire.stored(_with_artifact(loaded)), locks
+
+
+def _with_artifact(loaded: dict[str, Any]) -> dict[str, Any]:
+    """The data of a request, the file in it replaced by the artifact that it has become."""
+    file = loaded.pop("file", None)
+    return loaded if file is None else loaded | {"artifact": store_artifact(file)}
 
 
 def _create(call: Call) -> Answer:
@@ -71,7 +75,22 @@ def _create(call: Call) -> Answer:
     return call.accepted(GENERAL_CREATE, {"resource": call.endpoint.resource.path, "data": data}, exclusive=locks)
 
 
-def unit_operations(schema: type[WireSchema]) -> list[Operation]:
-    """Making a unit of ``schema`` in a task."""
-    return [Operation(
-        "create", "POST", _create, request=schema, responses={202: AsyncOperation}, media=(MULTIPART, FORM))]
+def _upload(call: Call) -> Answer:
+    """Make a unit in the request itself; its bytes come along, or have come before."""
+    assert call.operation.request is not None and call.endpoint.resource is not None
+    wire = instance_of(call.operation.request)
+    loaded = call.read(schema=wire)
+    if loaded.get("file_url"):
+        raise refuse("file_url", "A download takes a task: use the list's own address for it.")
+    data = wire.stored(_with_artifact(loaded))
+    unit = mutations.create(call.endpoint.resource, data)
+    return created(call, unit.get_id())
+
+
+def unit_operations(create: type[WireSchema], upload: type[WireSchema]) -> list[Operation]:
+    """Making a unit in a task, and making one at once."""
+    form = (MULTIPART, FORM)
+    return [
+        Operation("create", "POST", _create, request=create, responses={202: AsyncOperation}, media=form),
+        action("upload", _upload, upload, on_item=False, responses={201: upload}, media=form),
+    ]

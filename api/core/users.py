@@ -8,12 +8,13 @@ from peewee import Select, fn
 
 from api.call import Answer, Call
 from api.core.common import columns, orderings
-from api.core.remotes import HiddenFields
+from api.core.roles import role_operations
 from api.endpoints import Endpoint, Key, Operation
 from api.filters import FilterSet, boolean_filter, identity_filters, lookups, text_filters
 from api.operations import created, creating, deleting, listing, reading, updating
 from api.schemas.base import WireSchema, refuse
 from api.schemas.fields import Boolean, DateTime, Integer, Row, Secret, Text, matching
+from api.schemas.hidden import HiddenFields
 from api.schemas.nested import Object
 from api.schemas.references import show_href, show_prn
 from pulp_actor.identifiers import href_of, prn_of
@@ -152,7 +153,7 @@ def group_endpoints() -> list[Endpoint]:
                 ],
                 {"id": Group.id, "name": Group.name, "pk": Group.id}, [Group.id],
             ),
-            operations=[listing(), creating(), reading(), *updating(), deleting()],
+            operations=[listing(), creating(), reading(), *updating(), deleting(), *role_operations()],
         ),
         Endpoint(
             path="groups/{group_pk}/users", tag="Groups: Users", schema=GroupUser, rows=member_rows, listed=False,

@@ -31,7 +31,7 @@ class SetLabel(WireSchema):
 class UnsetLabel(WireSchema):
     wire_name = "UnsetLabel"
     key = Text(required=True, help="The label.")
-    value = Text(read_only=True, null=True, help="The value it had.")
+    value = Text(read_only=True, help="The value it had.")
 
 
 class Repair(WireSchema):

@@ -133,7 +133,8 @@ class Text(WireField):
         self, *, blank: bool = False, max_length: int | None = None, pattern: str | None = None, strip: bool = True,
         format: str | None = None, **kwargs: Any,
     ) -> None:
-        validators: list[Any] = [] if kwargs.get("read_only") else [*_length(None if blank else 1, max_length)]
+        minimum = None if blank or kwargs.get("read_only") else 1
+        validators: list[Any] = _length(minimum, max_length)
         if pattern:
             validators.append(Regexp(pattern, error="This value has characters that are not allowed here."))
         super().__init__(validate=[*validators, *kwargs.pop("validate", ())], **kwargs)
@@ -305,7 +306,7 @@ class Json(WireField):
     def __init__(self, *, type: str | None = None, values: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.type = type
-        self.openapi_type = {"type": type} if type else {}
+        self.openapi_type: dict[str, Any] = {"type": type} if type else {}
         if values:
             self.openapi_type["additionalProperties"] = (
                 _JSON_VALUES.get(values) or {"type": values})

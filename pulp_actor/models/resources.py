@@ -3,8 +3,8 @@
 from pulp_actor.identifiers import ResourceType, registry
 from pulp_actor.models.artifact import Artifact, Upload
 from pulp_actor.models.base import Domain
-from pulp_actor.models.distribution import ContentGuard
-from pulp_actor.models.repository import RepositoryVersion
+from pulp_actor.models.distribution import ContentGuard, Distribution
+from pulp_actor.models.repository import Repository, RepositoryVersion
 from pulp_actor.models.user import Group, User
 from pulp_actor.queue.models import Task, TaskGroup, TaskSchedule, Worker
 
@@ -20,6 +20,12 @@ TASK = registry.register(ResourceType(Task, "tasks", "core.task"))
 TASK_GROUP = registry.register(ResourceType(TaskGroup, "task-groups", "core.taskgroup"))
 TASK_SCHEDULE = registry.register(ResourceType(TaskSchedule, "task-schedules", "core.taskschedule"))
 WORKER = registry.register(ResourceType(Worker, "workers", "core.worker"))
+OPENPGP_KEYRING = registry.register(
+    ResourceType(Repository, "repositories/core/openpgp_keyring", "core.openpgpkeyring", "core.openpgp"))
+OPENPGP_DISTRIBUTION = registry.register(
+    ResourceType(Distribution, "distributions/core/openpgp", "core.openpgpdistribution", "core.openpgp"))
+ARTIFACT_DISTRIBUTION = registry.register(
+    ResourceType(Distribution, "distributions/core/artifacts", "core.artifactdistribution", "core.artifact"))
 RBAC_GUARD = registry.register(
     ResourceType(ContentGuard, "contentguards/core/rbac", "core.rbaccontentguard", "core.rbac"))
 REDIRECT_GUARD = registry.register(ResourceType(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from pulp_actor.plugins.file.models import FileContent
-
 from api.call import Answer, Call
 from api.core.content import ContentSchema, content_filters, content_operations, content_rows
 from api.core.distributions import (
@@ -29,16 +27,20 @@ from api.core.repositories import (
     repository_rows,
     version_endpoint,
 )
+from api.core.reserved import ALL, CHANGE_IN_TASK, IDENTITY, NOTHING, reserved_filters, reserved_operations
+from api.core.reserved_schemas import Named
+from api.core.roles import role_operations
 from api.core.uploading import SingleArtifactSchema, unit_operations
 from api.endpoints import Endpoint, Key, Operation
 from api.filters import text_filters
 from api.operations import action
 from api.schemas.base import WireSchema, refuse
-from api.schemas.common import AsyncOperation
-from api.schemas.fields import Boolean, Json, Text
+from api.schemas.common import AsyncOperation, TaskGroupOperation
+from api.schemas.fields import Boolean, DateTime, Json, ListOf, Text
 from api.schemas.references import Reference
 from pulp_actor.identifiers import registry
 from pulp_actor.models import Content, Distribution, Publication, Remote, Repository, RepositoryVersion
+from pulp_actor.plugins.file.models import FileContent
 
 SYNCHRONIZE = "pulp_file.app.tasks.synchronizing.synchronize"
 PUBLISH = "pulp_file.app.tasks.publishing.publish"
@@ -89,6 +91,9 @@ class FileRemoteSchema(RemoteSchema):
 class FileGitRemoteSchema(RemoteSchema):
     wire_name = "file.FileGitRemote"
 
+    class Meta(RemoteSchema.Meta):
+        exclude = ("policy",)
+
     git_ref = Text(detail=True, default="HEAD", help="The branch, tag or commit that is mirrored.")
 
 
@@ -101,6 +106,22 @@ class FileContentSchema(SingleArtifactSchema, ContentSchema):
     sha256 = Text(read_only=True, show=lambda row: row["artifact_sha256"] or row["digest"])
     sha384 = Text(read_only=True, show=lambda row: row["artifact_sha384"])
     sha512 = Text(read_only=True, show=lambda row: row["artifact_sha512"])
+
+
+class FileContentUploadSchema(FileContentSchema):
+    wire_name = "FileContentUpload"
+
+    class Meta(FileContentSchema.Meta):
+        exclude = ("repository",)
+
+
+class AlternateContentSourceSchema(Named):
+    wire_name = "file.FileAlternateContentSource"
+
+    name = Text(required=True, help="A name that no other source has.")
+    last_refreshed = DateTime(null=True, help="When its paths were last looked at.")
+    paths = ListOf(Text(), help="Paths below the remote's address.")
+    remote = Text(required=True, format="uri", blank=True, help="The remote that the content is fetched with.")
 
 
 class FilePublicationSchema(PublicationSchema):
@@ -152,6 +173,7 @@ endpoints = [
     version_endpoint(_repository, tag="Repositories: File Versions", component="file",
                      href_name="file_file_repository_version"),
     _remote_endpoint(TYPE, "file", "Remotes: File", FileRemoteSchema),
+    _remote_endpoint(GIT, "git", "Remotes: Git", FileGitRemoteSchema),
     Endpoint(
         path="content/file/files", tag="Content: Files", component="file", schema=FileContentSchema,
         rows=partial(content_rows, FileContent), resource=registry.by_path("content/file/files"),
@@ -162,7 +184,7 @@ endpoints = [
             *text_filters("sha256", FileContent.digest, ("exact",)),
             model=FileContent, order=("digest", "relative_path"),
         ),
-        operations=content_operations(*unit_operations(FileContentSchema)),
+        operations=content_operations(*unit_operations(FileContentSchema, FileContentUploadSchema)),
     ),
     Endpoint(
         path="publications/file/file", tag="Publications: File", component="file", schema=FilePublicationSchema,
@@ -176,6 +198,15 @@ endpoints = [
         rows=partial(distribution_rows, TYPE), resource=registry.by_path("distributions/file/file"),
         keys=[Key("pulp_id", Distribution.id)], filters=distribution_filters(TYPE),
         operations=distribution_operations(),
+    ),
+    Endpoint(
+        path="acs/file/file", tag="Acs: File", component="file", schema=AlternateContentSourceSchema,
+        keys=[Key(column=NOTHING)],
+        filters=reserved_filters(text_filters("name", NOTHING), ["last_refreshed", "name", "pulp_type", *IDENTITY]),
+        operations=[
+            *reserved_operations(*ALL, deleted=202, updated=CHANGE_IN_TASK), *role_operations(),
+            action("refresh", reserved_operations("read")[0].run, responses={202: TaskGroupOperation}),
+        ],
     ),
 ]
 

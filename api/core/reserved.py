@@ -1,0 +1,221 @@
+"""Endpoints of the contract that this server has the place of but not the behaviour: lists are empty, there is nothing to
+read, and what would make something answers 501. A feature takes its endpoint out of here when it brings it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from peewee import SQL
+
+from api.call import Answer, Call
+from api.core import reserved_schemas as schemas
+from api.core.roles import not_available, role_operations
+from api.endpoints import Endpoint, Key, Operation
+from api.filters import Filter, FilterSet, boolean_filter, custom, identity_filters, text_filters, time_filters
+from api.operations import action
+from api.pagination import Page
+from api.schemas.base import WireSchema
+from api.schemas.common import AsyncOperation, Repair, TaskGroupOperation
+from api.schemas.fields import Identifier, Integer, Text
+from pulp_actor.errors import NotFound
+
+#: Stands for a column of a table that there is not.
+NOTHING: Any = SQL("NULL")
+
+IDENTITY = ("pk", "pulp_created", "pulp_id", "pulp_last_updated")
+
+
+def _empty(call: Call) -> Answer:
+    call.endpoint.filters.condition(call.params)
+    call.endpoint.filters.order(call.params.get("ordering", ()))
+    return Answer(200, Page.of(call.params).body(call.url, call.params, 0, []))
+
+
+def _absent(call: Call) -> Answer:
+    raise NotFound("there is no such object")
+
+
+def reserved_filters(filters: Sequence[Filter], order: Sequence[str], *, identity: bool = True) -> FilterSet:
+    every = [*identity_filters(NOTHING), *filters] if identity else list(filters)
+    return FilterSet(every, dict.fromkeys(order, NOTHING), query_language=identity)
+
+
+def _names() -> list[Filter]:
+    return text_filters("name", NOTHING)
+
+
+def reserved_operations(
+    *actions: str, request: type[WireSchema] | None = None, created: Any = None, deleted: int = 204,
+    updated: dict[int, Any] | None = None,
+) -> list[Operation]:
+    """The usual operations, by name; ``request`` stands for the endpoint's own schema where it is None."""
+    body = request or WireSchema
+    change: dict[str, Any] = {"on_item": True, "request": WireSchema, "responses": updated or {200: "object"}}
+    every = {
+        "list": Operation("list", "GET", _empty, responses={200: "page"}),
+        "create": Operation("create", "POST", not_available, request=body, responses=created or {201: "object"}),
+        "read": Operation("read", "GET", _absent, on_item=True, responses={200: "object"}),
+        "update": Operation("update", "PUT", _absent, **change),
+        "partial_update": Operation("partial_update", "PATCH", _absent, partial=True, **change),
+        "delete": Operation("delete", "DELETE", _absent, on_item=True, responses={
+            deleted: AsyncOperation if deleted == 202 else None}),
+    }
+    return [every[name] for name in actions]
+
+
+_TEXTS = {"type": "array", "items": {"type": "string"}}
+
+ALL = ("list", "create", "read", "update", "partial_update", "delete")
+CHANGE_IN_TASK = {200: "object", 202: AsyncOperation}
+
+
+def access_control() -> list[Endpoint]:
+    """Access policies, roles and sessions."""
+    policies = Endpoint(
+        path="access_policies", tag="Access_Policies", schema=schemas.AccessPolicy, keys=[Key(column=NOTHING)],
+        filters=reserved_filters(
+            [boolean_filter("customized", NOTHING), *text_filters("viewset_name", NOTHING)],
+            ["creation_hooks", "customized", "queryset_scoping", "statements", "viewset_name", *IDENTITY]),
+        operations=[
+            *reserved_operations("list", "read", "update", "partial_update"),
+            action("reset", _absent, responses={200: "object"}),
+        ],
+    )
+    roles = Endpoint(
+        path="roles", tag="Roles", schema=schemas.Role, keys=[Key(column=NOTHING)], operations=reserved_operations(*ALL),
+        filters=reserved_filters(
+            [
+                *_names(), *text_filters("description", NOTHING, ("exact", "contains", "icontains", "iexact")),
+                boolean_filter("locked", NOTHING), custom("for_object_type", lambda value: NOTHING),
+                Filter("contains_permission", Text(), lambda value: NOTHING, schema=_TEXTS),
+            ],
+            ["description", "locked", "name", *IDENTITY]),
+    )
+    return [policies, roles, _held_roles("users", "user"), _held_roles("groups", "group"), _login()]
+
+
+def _held_roles(collection: str, owner: str) -> Endpoint:
+    schema = schemas.UserRole if owner == "user" else schemas.GroupRole
+    return Endpoint(
+        path=f"{collection}/{{{owner}_pk}}/roles", tag=f"{collection.title()}: Roles", schema=schema, listed=False,
+        keys=[Key(f"{owner}_pk", NOTHING, Integer()), Key("pulp_id", NOTHING, Identifier())],
+        href_name="auth_users_user_role" if owner == "user" else "groups_group_role",
+        filters=reserved_filters(
+            [
+                custom("content_object", lambda value: NOTHING), custom("domain", lambda value: NOTHING),
+                *text_filters("role", NOTHING, ("exact", "contains", "icontains", "in", "startswith")),
+            ],
+            ["description", "pk", "pulp_created", "role"]),
+        operations=reserved_operations("list", "create", "read", "delete"),
+    )
+
+
+def _login() -> Endpoint:
+    return Endpoint(
+        path="login", tag="Login", listed=False, schema=schemas.Login,
+        operations=[
+            Operation("read", "GET", not_available, responses={200: "object"}),
+            Operation("login", "POST", not_available, responses={201: "object"}, operation_id="login"),
+            Operation(
+                "login_update", "PATCH", not_available, request=schemas.LoginUpdate, partial=True,
+                responses={200: schemas.LoginUpdate}, operation_id="login_update"),
+            Operation("logout", "DELETE", not_available, responses={204: None}, operation_id="logout"),
+        ],
+    )
+
+
+def data_operations() -> list[Endpoint]:
+    """Export, import, replication, repair, signing services and vulnerability reports."""
+    return [
+        _exporter("filesystem", schemas.FilesystemExporter, ["method"]),
+        _exporter("pulp", schemas.PulpExporter, []),
+        *_importers(), _upstream_pulps(), *_repairs(),
+        Endpoint(
+            path="signing-services", tag="Signing-Services", schema=schemas.SigningService, keys=[Key(column=NOTHING)],
+            filters=reserved_filters(
+                text_filters("name", NOTHING, ("exact",)),
+                ["name", "pubkey_fingerprint", "public_key", "script", *IDENTITY]),
+            operations=reserved_operations("list", "read"),
+        ),
+        Endpoint(
+            path="vuln_report", tag="Vuln_Report", schema=schemas.VulnerabilityReport, keys=[Key(column=NOTHING)],
+            filters=reserved_filters([custom("repo_versions", lambda value: NOTHING)], ["vulns", *IDENTITY]),
+            operations=reserved_operations("list", "read", "delete"),
+        ),
+    ]
+
+
+def _exporter(kind: str, exporter: type[WireSchema], order: list[str]) -> Endpoint:
+    return Endpoint(
+        path=f"exporters/core/{kind}", tag=f"Exporters: {kind.title()}", schema=exporter, keys=[Key(column=NOTHING)],
+        filters=reserved_filters(_names(), [*order, "name", "path", "pulp_type", *IDENTITY]),
+        operations=reserved_operations(*ALL, deleted=202, updated=CHANGE_IN_TASK),
+    )
+
+
+def _exports(kind: str, export: type[WireSchema]) -> Endpoint:
+    return Endpoint(
+        path=f"exporters/core/{kind}/{{exporter_pk}}/exports", tag=f"Exporters: {kind.title()} Exports", schema=export,
+        listed=False, href_name=f"{kind}_{kind}_export", filters=reserved_filters([], [], identity=False),
+        keys=[Key("exporter_pk", NOTHING), Key("pulp_id", NOTHING)],
+        operations=reserved_operations("list", "create", "read", "delete", created={202: AsyncOperation}),
+    )
+
+
+def _importers() -> list[Endpoint]:
+    return [
+        Endpoint(
+            path="importers/core/pulp", tag="Importers: Pulp", schema=schemas.PulpImporter, keys=[Key(column=NOTHING)],
+            filters=reserved_filters(_names(), ["name", "pulp_type", *IDENTITY]),
+            listed=False, operations=reserved_operations(*ALL),
+        ),
+        Endpoint(
+            path="importers/core/pulp/{importer_pk}/imports", tag="Importers: Pulp Imports", schema=schemas.Import,
+            listed=False, href_name="pulp_pulp_import", filters=reserved_filters([], [], identity=False),
+            keys=[Key("importer_pk", NOTHING), Key("pulp_id", NOTHING)],
+            operations=reserved_operations(
+                "list", "create", "read", "delete", request=schemas.PulpImport, created={202: TaskGroupOperation}),
+        ),
+        Endpoint(
+            path="importers/core/pulp/import-check", tag="Importers: Pulp Import-Check", listed=False,
+            operations=[Operation(
+                "post", "POST", not_available, request=schemas.ImportCheck,
+                responses={200: schemas.ImportCheckResult}, operation_id="pulp_import_check_post")],
+        ),
+        _exports("filesystem", schemas.FilesystemExport), _exports("pulp", schemas.PulpExport),
+    ]
+
+
+def _upstream_pulps() -> Endpoint:
+    order = [
+        "api_root", "base_url", "ca_cert", "client_cert", "client_key", "connect_timeout", "domain",
+        "download_concurrency", "last_replication", "max_retries", "name", "password", "policy", "q_select",
+        "remote_policy", "sock_connect_timeout", "sock_read_timeout", "tls_validation", "total_timeout", "username",
+        *IDENTITY,
+    ]
+    return Endpoint(
+        path="upstream-pulps", tag="Upstream-Pulps", schema=schemas.UpstreamPulp, keys=[Key(column=NOTHING)],
+        filters=reserved_filters(
+            [*_names(), *text_filters("base_url", NOTHING), *time_filters("last_replication", NOTHING)], order),
+        operations=[
+            *reserved_operations(*ALL), *role_operations(),
+            action("replicate", _absent, schemas.Replicate, responses={202: TaskGroupOperation}),
+        ],
+    )
+
+
+def _repairs() -> list[Endpoint]:
+    def task(path: str, tag: str, name: str, request: type[WireSchema]) -> Endpoint:
+        return Endpoint(path=path, tag=tag, listed=False, operations=[
+            Operation(name, "POST", not_available, request=request, responses={202: AsyncOperation})])
+
+    return [
+        task("repair", "Repair", "post", Repair),
+        task("datarepair/7272", "Datarepair: 7272", "post", schemas.DataRepair),
+        task("repositories/reclaim_space", "Repositories: Reclaim_Space", "reclaim", schemas.ReclaimSpace),
+    ]
+
+
+def reserved_endpoints() -> list[Endpoint]:
+    return [*access_control(), *data_operations()]
