@@ -34,7 +34,7 @@ class ListenHub:
         self._name = application_name
         self._callbacks: dict[str, list[Callback]] = {}
         self._on_connect: list[Callable[[Any], None]] = []
-        self._wake_read, self._wake_write = os.pipe()
+        self._wake_read = self._wake_write = -1
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
@@ -53,6 +53,8 @@ class ListenHub:
         self._on_connect.append(prepare)
 
     def start(self) -> None:
+        # Not before: forked processes that shared the pipe would take each other's wake-ups.
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="listen", daemon=True)
         self._thread.start()
 
@@ -62,9 +64,18 @@ class ListenHub:
         self._wake()
         if self._thread and self._thread is not threading.current_thread():
             self._thread.join(5)
+        pipe, self._wake_read, self._wake_write = (self._wake_read, self._wake_write), -1, -1
+        for fd in pipe:
+            if fd >= 0:
+                os.close(fd)
 
     def _wake(self) -> None:
-        os.write(self._wake_write, b".")
+        if self._wake_write < 0:
+            return
+        try:
+            os.write(self._wake_write, b".")
+        except BlockingIOError:
+            return  # full: the thread is about to be woken many times over
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -7,7 +7,10 @@ cancelled too, since an exception cannot reach a thread inside libpq. What does 
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -31,9 +34,14 @@ logger = get_logger(__name__)
 
 @dataclass
 class _Running:
+    """A message that a thread works on. ``wanted`` is the interrupt that is to reach its actor, at most one ever;
+    ``inside`` says whether the actor's function is being run, the only time when it may be raised."""
+
     thread: int
+    message: TaskMessage
     connection: Any
-    interrupted: bool = False
+    wanted: type[Interrupt] | None = None
+    inside: bool = False
 
 
 class Cancel(Middleware):
@@ -46,6 +54,41 @@ class Cancel(Middleware):
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._broker: Any = None
+
+    def after_declare_actor(self, broker: Broker, actor: Any) -> None:
+        """Wrap the actor's function, so that an interrupt cannot strike outside it: in dramatiq's own code it would end
+        the worker thread, or leave an outcome unwritten."""
+        actor.fn = self._guarded(actor.fn)
+
+    def _guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            running = self._enter()
+            if running is None:
+                return function(*args, **kwargs)
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self._leave(running)
+
+        return guarded
+
+    def _enter(self) -> _Running | None:
+        thread = threading.get_ident()
+        with self._lock:
+            running = next((one for one in self._running.values() if one.thread == thread and not one.inside), None)
+            if running is None:
+                return None  # called as a plain function, or by another actor
+            if running.wanted is None:
+                running.inside = True
+                return running
+        raise running.wanted
+
+    def _leave(self, running: _Running) -> None:
+        """No interrupt after this: one that was raised and has not struck yet is taken back."""
+        with self._lock:
+            running.inside = False
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(running.thread), None)
 
     def before_worker_boot(self, broker: Broker, worker: Any) -> None:
         self._broker = broker
@@ -62,7 +105,7 @@ class Cancel(Middleware):
         if isinstance(message, TaskMessage):
             connection = None if database.is_closed() else database.connection()
             with self._lock:
-                self._running[message.claim.task] = _Running(threading.get_ident(), connection)
+                self._running[message.claim.task] = _Running(threading.get_ident(), message, connection)
                 first = len(self._running) == 1
             if first:
                 self._wake.set()
@@ -81,16 +124,15 @@ class Cancel(Middleware):
         """Raise ``kind`` in the thread that runs ``task``, once."""
         with self._lock:
             running = self._running.get(task)
-            if running is None or running.interrupted:
+            if running is None or running.wanted is not None:
                 return
-            running.interrupted = True
+            running.wanted = kind
+            running.message.outcome.canceled = issubclass(kind, TaskCanceled)
             logger.info("interrupting", task=str(task), why=kind.__name__)
-            raise_thread_exception(running.thread, kind)
-        if running.connection is not None:
-            try:
-                running.connection.cancel()
-            except psycopg2.Error as error:
-                logger.debug("no statement to cancel", error=str(error))
+            if running.inside:
+                raise_thread_exception(running.thread, kind)
+                # Under the lock: afterwards the connection may serve another task.
+                _cancel_statement(running.connection)
 
     def interrupt_all(self, kind: type[Interrupt]) -> None:
         """Raise ``kind`` in every thread that runs a task."""
@@ -112,3 +154,12 @@ class Cancel(Middleware):
             return
         for task, _worker in rows:
             self.interrupt(task, TaskCanceled)
+
+
+def _cancel_statement(connection: Any) -> None:
+    if connection is None or connection.closed:
+        return
+    try:
+        connection.cancel()
+    except psycopg2.Error as error:
+        logger.debug("no statement to cancel", error=str(error))

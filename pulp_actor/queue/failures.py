@@ -6,9 +6,10 @@ import re
 import traceback
 from typing import Any
 
-from dramatiq.middleware import TimeLimitExceeded
+from dramatiq.middleware import Shutdown, TimeLimitExceeded
 
 from pulp_actor.errors import PulpActorError
+from pulp_actor.queue.errors import LeaseLost
 
 _CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/\s@:]+:[^/\s@]+(?=@)")
 _SECRET_ASSIGNMENT = re.compile(
@@ -29,6 +30,10 @@ def failure(error: BaseException) -> dict[str, Any]:
         description = str(error)
     elif isinstance(error, TimeLimitExceeded):
         description = "The task ran into its time limit."
+    elif isinstance(error, Shutdown):
+        description = "The worker was stopped while it ran this task."
+    elif isinstance(error, LeaseLost):
+        description = "The worker was declared gone while it ran this task."
     else:
         description = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     trace = "".join(traceback.format_exception(error, limit=-30))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,11 +32,13 @@ class Plain:
 
 @dataclass
 class Outcome:
-    """How the processing of a message went."""
+    """How the processing of a message went. ``canceled``: it was interrupted because its task is being cancelled,
+    whatever the actor made of that."""
 
     result: Any = None
     error: BaseException | None = None
     skipped: bool = False
+    canceled: bool = False
 
 
 class TaskMessage(MessageProxy):
@@ -43,6 +46,7 @@ class TaskMessage(MessageProxy):
 
     Attributes:
         claim: the lease that every write about it carries.
+        pid: the process that claimed it.
         outcome: how the actor ended.
         retry_delay: seconds after which dramatiq's Retries wants it again; None: not at all.
         followups: what middleware enqueued after the actor ended; written with the end of the task, or not at all.
@@ -51,6 +55,7 @@ class TaskMessage(MessageProxy):
     def __init__(self, message: Message, claim: Claim) -> None:
         super().__init__(message)
         self.claim = claim
+        self.pid = os.getpid()
         self.outcome = Outcome()
         self.retry_delay: float | None = None
         self.followups: list[TaskSpec] = []

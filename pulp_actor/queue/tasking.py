@@ -6,6 +6,7 @@ does. It knows an engine by its methods only, and never a table.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -111,7 +112,8 @@ class Tasking(Broker):
         """Make a task of a message. ``delay`` is in milliseconds. A message that Retries sends again goes back to its
         own task; one that is enqueued as an actor ends is written with that end."""
         if isinstance(message, TaskMessage):
-            if not isinstance(message.outcome.error, (TaskCanceled, LeaseLost, Shutdown)):
+            interrupted = isinstance(message.outcome.error, (TaskCanceled, LeaseLost, Shutdown))
+            if not interrupted and not message.outcome.canceled:
                 message.retry_delay = (delay or 0) / 1000
             return message
         self.emit_before("enqueue", message, delay)
@@ -230,7 +232,13 @@ class Tasking(Broker):
         return bool(self._claims)
 
     def begin_end(self, message: TaskMessage) -> None:
-        """From here on, what this thread enqueues belongs to the end of ``message``'s task."""
+        """From here on, what this thread enqueues belongs to the end of ``message``'s task.
+
+        In a process that an actor has forked and that has come back from it, ends that process: the task is its
+        parent's.
+        """
+        if os.getpid() != message.pid:
+            os._exit(0 if message.outcome.error is None else 1)
         self._ending.message = message
 
     def end(self, message: TaskMessage) -> None:
@@ -277,7 +285,8 @@ class Tasking(Broker):
         outcome, error = message.outcome, message.outcome.error
         if outcome.skipped:
             return "skipped", None, {"description": "The message was too old."}
-        if isinstance(error, TaskCanceled):
+        if error is not None and (outcome.canceled or isinstance(error, TaskCanceled)):
+            # Whatever the interrupt became on its way through the actor: a cancelled SQL statement, a KeyError.
             return "canceled", None, None
         if error is not None or message.failed:
             return "failed", None, failure(error or UnknownActor(
