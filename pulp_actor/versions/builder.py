@@ -158,7 +158,7 @@ class VersionBuilder:
     def _make(self) -> RepositoryVersion | None:
         parameters = self._parameters()
         row = database.execute_sql(SQL.lock_repository, parameters).fetchone()
-        number, latest_id, latest_number, latest_summary = row
+        number, latest_number, latest_summary = row
         parameters |= {"number": number, "base": self.base.number if self.base else latest_number}
         run = _Run(parameters, SQL.staged_changes if self._staged else SQL.given_changes)
         removed, added = self._change_members(run, latest_number)

@@ -18,7 +18,7 @@ def delete_version(version: RepositoryVersion) -> None:
     Raises:
         ValidationError: it is the only one.
     """
-    parameters = {"repository": str(version.repository_id), "number": version.number}
+    parameters = {"repository": str(version.repository_id), "number": version.number}  # type: ignore[attr-defined]
     with transaction():
         database.execute_sql(SQL.lock_repository, parameters)
         before, after = database.execute_sql(SQL.neighbours, parameters).fetchone()
@@ -53,9 +53,10 @@ def _hand_over(parameters: dict[str, object]) -> None:
     version = RepositoryVersion.get(
         RepositoryVersion.repository == parameters["repository"], RepositoryVersion.number == parameters["next"])
     counted = parameters | {"number": parameters["next"]}
-    version.content_summary = version.content_summary | {
+    summary = {
+        "present": version.content_summary.get("present", {}),
         "added": dict(database.execute_sql(SQL.count_added, counted).fetchall()),
         "removed": dict(database.execute_sql(SQL.count_removed, counted).fetchall()),
     }
-    version.pulp_last_updated = utcnow()
-    version.save(only=["content_summary", "pulp_last_updated"])
+    RepositoryVersion.update(content_summary=summary, pulp_last_updated=utcnow()).where(
+        RepositoryVersion.id == version.id).execute()

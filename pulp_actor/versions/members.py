@@ -16,7 +16,7 @@ def version_content(version: RepositoryVersion) -> Expression:
         Content.select().join(RepositoryContent).where(version_content(version))
     """
     return (
-        (RepositoryContent.repository == version.repository_id)
+        (RepositoryContent.repository == version.repository_id)  # type: ignore[attr-defined]
         & (RepositoryContent.version_added <= version.number)
         & (RepositoryContent.version_removed.is_null() | (RepositoryContent.version_removed > version.number))
     )

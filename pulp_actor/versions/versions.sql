@@ -19,10 +19,10 @@ ON CONFLICT (repository_id, content_id) DO UPDATE SET present = excluded.present
 (SELECT content_id, present FROM unnest(%(content)s::uuid[], %(present)s::boolean[]) AS given (content_id, present))
 
 -- name: lock_repository
-SELECT repository.next_version, latest.id, latest.number, latest.content_summary
+SELECT repository.next_version, latest.number, latest.content_summary
 FROM repository
 CROSS JOIN LATERAL (
-    SELECT id, number, content_summary FROM repository_version
+    SELECT number, content_summary FROM repository_version
     WHERE repository_id = repository.id AND complete ORDER BY number DESC LIMIT 1
 ) AS latest
 WHERE repository.id = %(repository)s FOR NO KEY UPDATE OF repository

@@ -10,6 +10,7 @@ from pulp_actor.models import DetailContent
 class FileContent(DetailContent):
     """``digest`` is the SHA-256 of the unit's one artifact."""
 
+    type = "file.file"
     natural_key_fields = ("digest", "relative_path")
     repo_key_fields = ("relative_path",)
 

@@ -1,0 +1,93 @@
+"""Deletes content that no repository version holds, and then the artifacts that no content has."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from peewee import IntegrityError
+
+from pulp_actor.db import database, load_queries, transaction
+from pulp_actor.logs import get_logger
+from pulp_actor.models.base import utcnow
+from pulp_actor.queue import actor, current_task
+from pulp_actor.settings import settings
+from pulp_actor.storage.artifacts import remove_artifacts
+from pulp_actor.sync.store import CONTENT_LOCK
+
+#: Rows that are deleted in one transaction.
+BATCH_SIZE = 1000
+
+SQL = load_queries("actors", "orphan.sql")
+logger = get_logger(__name__)
+
+
+@actor(name="pulpcore.app.tasks.orphan.orphan_cleanup", retry_on_loss=True)
+def orphan_cleanup(content_pks: Sequence[str] | None = None, orphan_protection_time: int | None = None) -> None:
+    """Delete orphans.
+
+    Parameters:
+        content_pks: only this content; None: any.
+        orphan_protection_time: minutes for which an orphan is kept; None: the setting of that name.
+    """
+    minutes = settings.ORPHAN_PROTECTION_TIME if orphan_protection_time is None else orphan_protection_time
+    before = utcnow() - datetime.timedelta(minutes=minutes)
+    task = current_task()
+    with transaction():
+        database.execute_sql(SQL.forget_changes)
+    with task.progress("clean-up.content", "Clean up orphan Content") as progress:
+        for count in _delete_content(content_pks, before):
+            progress.increment(count)
+    with task.progress("clean-up.artifacts", "Clean up orphan Artifacts") as progress:
+        for count in _delete_artifacts(before):
+            progress.increment(count)
+
+
+def _delete_content(content_pks: Sequence[str] | None, before: datetime.datetime) -> Iterator[int]:
+    parameters = {
+        "before": before, "limit": BATCH_SIZE, "keys": None if content_pks is None else list(map(str, content_pks))}
+    while True:
+        with _others_kept_out(), transaction():
+            count = database.execute_sql(SQL.delete_content, parameters).rowcount
+        yield count
+        if count < BATCH_SIZE:
+            return
+
+
+def _delete_artifacts(before: datetime.datetime) -> Iterator[int]:
+    after = str(uuid.UUID(int=0))
+    while True:
+        with _others_kept_out():
+            with transaction():
+                rows = database.execute_sql(SQL.find_artifacts, {"before": before, "after": after, "limit": BATCH_SIZE})
+                keys = [uuid.UUID(str(key)) for (key,) in rows.fetchall()]
+            if not keys:
+                return
+            count = _remove(keys)
+        after = str(keys[-1])
+        yield count
+
+
+def _remove(keys: list[uuid.UUID]) -> int:
+    """Remove artifacts; one that has come into use since it was found keeps its place, and the rest still go."""
+    try:
+        remove_artifacts(keys)
+    except IntegrityError:
+        if len(keys) == 1:
+            logger.info("artifact came into use", artifact=str(keys[0]))
+            return 0
+        middle = len(keys) // 2
+        return _remove(keys[:middle]) + _remove(keys[middle:])
+    return len(keys)
+
+
+@contextmanager
+def _others_kept_out() -> Iterator[None]:
+    """Hold the lock for one batch, across the transactions that it takes."""
+    database.execute_sql(SQL.lock_cleanup, (CONTENT_LOCK,))
+    try:
+        yield
+    finally:
+        database.execute_sql(SQL.unlock_cleanup, (CONTENT_LOCK,))

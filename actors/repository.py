@@ -1,0 +1,60 @@
+"""Actors that change what is in a repository, of any type."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from pulp_actor.errors import NotFound
+from pulp_actor.models import Repository, RepositoryVersion
+from pulp_actor.queue import actor
+from pulp_actor.versions import announce, new_version, version_facts
+from pulp_actor.versions import delete_version as delete_one_version
+
+#: Stands alone in ``remove_content_units`` for all units.
+EVERYTHING = "*"
+
+
+@actor(name="pulpcore.app.tasks.repository.add_and_remove", immediate=True)
+def add_and_remove(
+    repository_pk: str, add_content_units: Sequence[str], remove_content_units: Sequence[str],
+    base_version_pk: str | None = None, overwrite: bool = True,
+) -> dict[str, Any] | None:
+    """Make a version from another: without some units, with some others. What is in both lists is added.
+
+    Parameters:
+        add_content_units, remove_content_units: keys; ``["*"]`` removes everything.
+        base_version_pk: the version to start from; None: the latest.
+        overwrite: whether a unit may take the place of one with the same key.
+
+    Returns:
+        the version's facts, or None if nothing changed.
+    """
+    repository = Repository.get_or_none(Repository.id == uuid.UUID(repository_pk))
+    if repository is None:
+        raise NotFound(f"there is no repository {repository_pk} any more")
+    base = None if base_version_pk is None else _version(base_version_pk)
+    with new_version(repository, base, overwrite=overwrite) as version:
+        if EVERYTHING in remove_content_units:
+            version.remove_all()
+        else:
+            version.remove(remove_content_units)
+        version.add(add_content_units)
+    announce(version.made)
+    return None if version.made is None else version_facts(version.made)
+
+
+@actor(name="pulpcore.app.tasks.repository.delete_version")
+def delete_version(version_pk: str) -> None:
+    """Delete a version; one that has gone already is no error."""
+    version = RepositoryVersion.get_or_none(RepositoryVersion.id == uuid.UUID(version_pk))
+    if version is not None:
+        delete_one_version(version)
+
+
+def _version(key: str) -> RepositoryVersion:
+    version = RepositoryVersion.get_or_none(RepositoryVersion.id == uuid.UUID(key))
+    if version is None:
+        raise NotFound(f"there is no repository version {key} any more")
+    return version

@@ -1,0 +1,115 @@
+"""Reads and writes a manifest: one line ``relative_path,sha256,size`` for each file. Streams both ways.
+
+A manifest is what a stranger says. `check` looks at every line before anything else is done: form, paths that lead out of
+the repository, and paths that are claimed twice; with a fixed amount of memory, however long the manifest is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from pulp_actor.errors import PulpActorError
+
+#: Longest line, in bytes.
+MAX_LINE = 16 * 1024
+#: Bits of the table that tells which paths may have been seen before: 8 MiB.
+_SEEN_BITS = 1 << 26
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_BAD_SEGMENTS = frozenset(("", ".", ".."))
+
+
+class ManifestError(PulpActorError):
+    """A manifest that cannot be trusted; the text names its URL, the line and the reason."""
+
+    def __init__(self, url: str, line: int, reason: str) -> None:
+        super().__init__(f"{url}, line {line}: {reason}")
+        self.url, self.line, self.reason = url, line, reason
+
+
+class Entry(NamedTuple):
+    """One file. ``size`` is in bytes; ``line`` counts from 1."""
+
+    relative_path: str
+    digest: str
+    size: int
+    line: int
+
+
+def read(lines: Iterable[bytes], url: str) -> Iterator[Entry]:
+    """The entries of a manifest. Empty lines are skipped; a path may contain commas.
+
+    Raises:
+        ManifestError: at the first line that is malformed or whose path leads out of the repository.
+    """
+    for number, raw in enumerate(lines, 1):
+        line = raw.rstrip(b"\r\n")
+        if not line:
+            continue
+        if len(line) > MAX_LINE:
+            raise ManifestError(url, number, f"it is longer than {MAX_LINE} bytes")
+        try:
+            path, digest, size = line.decode().rsplit(",", 2)
+        except UnicodeDecodeError:
+            raise ManifestError(url, number, "it is not UTF-8") from None
+        except ValueError:
+            raise ManifestError(url, number, "it is not of the form relative_path,sha256,size") from None
+        digest = digest.strip().lower()
+        if not _DIGEST.fullmatch(digest):
+            raise ManifestError(url, number, f"{digest[:80]!r} is no SHA-256 digest")
+        size = size.strip()
+        if not (size.isascii() and size.isdigit() and len(size) < 19):
+            raise ManifestError(url, number, f"{size[:80]!r} is no size")
+        reason = path_fault(path)
+        if reason:
+            raise ManifestError(url, number, reason)
+        yield Entry(path, digest, int(size), number)
+
+
+def path_fault(path: str) -> str | None:
+    """What is wrong with a relative path, or None: it must lead to a place below the repository."""
+    if not path or not _BAD_SEGMENTS.isdisjoint(path.split("/")):
+        return f"the path {path[:200]!r} is not a plain relative path"
+    if not path.isprintable() and any(character in path for character in "\0\r\n"):
+        return f"the path {path[:200]!r} contains a control character"
+    return None
+
+
+def check(lines: Iterable[bytes], again: Iterable[bytes], url: str) -> int:
+    """Look at a whole manifest; returns how many entries it has. ``lines`` and ``again`` are the same lines twice.
+
+    Raises:
+        ManifestError: as `read`; also for a path that is claimed by two different files.
+    """
+    seen = bytearray(_SEEN_BITS // 8)
+    repeated: set[int] = set()
+    count = 0
+    for entry in read(lines, url):
+        count += 1
+        place = hash(entry.relative_path) & (_SEEN_BITS - 1)
+        byte, bit = place >> 3, 1 << (place & 7)
+        if seen[byte] & bit:
+            repeated.add(place)
+        seen[byte] |= bit
+    if repeated:
+        _compare(again, url, repeated)
+    return count
+
+
+def _compare(lines: Iterable[bytes], url: str, places: set[int]) -> None:
+    """Compare the entries that share a place in the table, nearly all by chance, by their paths."""
+    first: dict[str, Entry] = {}
+    for entry in read(lines, url):
+        if hash(entry.relative_path) & (_SEEN_BITS - 1) not in places:
+            continue
+        other = first.setdefault(entry.relative_path, entry)
+        if other[1:3] != entry[1:3]:
+            raise ManifestError(
+                url, entry.line, f"{entry.relative_path!r} is another file than in line {other.line}")
+
+
+def format_entry(relative_path: str, digest: str, size: int) -> str:
+    """One line, with its end."""
+    return f"{relative_path},{digest},{size}\n"

@@ -1,0 +1,93 @@
+"""Publishes a version: all its files as they are, and a manifest of them unless none is wanted."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+from pulp_actor.db import database, load_queries, transaction
+from pulp_actor.errors import NotFound, ValidationError
+from pulp_actor.identifiers import href, prn
+from pulp_actor.models import (
+    Content,
+    ContentArtifact,
+    Publication,
+    PublishedMetadata,
+    RepositoryVersion,
+)
+from pulp_actor.plugins.file import manifest as manifests
+from pulp_actor.queue import current_task
+from pulp_actor.storage import TemporaryFile, get_storage
+from pulp_actor.storage.artifacts import store_artifact
+
+TYPE = "file.file"
+METADATA_TYPE = "core.publishedmetadata"
+#: Rows that are read, and lines that are written, at a time.
+CHUNK = 5000
+
+SQL = load_queries("pulp_actor.plugins.file", "queries.sql")
+
+
+def publish(version_id: uuid.UUID, manifest: str | None = "PULP_MANIFEST", checkpoint: bool = False) -> Publication:
+    """Publish a version; returns the publication, complete.
+
+    Raises:
+        NotFound: the version has gone.
+        ValidationError: the manifest's name is not a plain relative path.
+        StorageError: the manifest cannot be stored.
+    """
+    version = RepositoryVersion.get_or_none(RepositoryVersion.id == version_id)
+    if version is None:
+        raise NotFound(f"there is no repository version {version_id} any more")
+    if manifest and manifests.path_fault(manifest):
+        raise ValidationError({"manifest": [manifests.path_fault(manifest)]})
+    task = current_task()
+    with task.progress("publish.file", "Publishing Files") as progress, transaction():
+        publication = Publication.create(
+            domain=_domain(version), type=TYPE, repository_version=version, complete=True, pass_through=True,
+            checkpoint=checkpoint, details={"manifest": manifest},
+        )
+        if manifest:
+            progress.increment(_publish_manifest(publication, version, manifest))
+    task.add_created_resource(href(publication), prn(publication))
+    return publication
+
+
+def publish_if_asked(version: RepositoryVersion) -> None:
+    """Publish a new version of a repository that has ``autopublish``."""
+    details = version.repository.details
+    if details.get("autopublish"):
+        publish(version.id, details.get("manifest", "PULP_MANIFEST"))
+
+
+def _domain(version: RepositoryVersion) -> uuid.UUID:
+    return version.repository.domain_id  # type: ignore[attr-defined]
+
+
+def _publish_manifest(publication: Publication, version: RepositoryVersion, name: str) -> int:
+    """Write, store and attach the manifest; returns how many lines it has."""
+    domain_id = _domain(version)
+    with get_storage(domain_id).temporary() as file:
+        count = _write(file, version)
+        artifact = store_artifact(file, domain_id)
+    content = Content.create(domain=domain_id, type=METADATA_TYPE)
+    ContentArtifact.create(content=content, artifact=artifact, relative_path=name)
+    PublishedMetadata.create(content=content, publication=publication, relative_path=name)
+    return count
+
+
+def _write(file: TemporaryFile, version: RepositoryVersion) -> int:
+    count = 0
+    for rows in _entries(version):
+        file.write("".join(map(manifests.format_entry, *zip(*rows, strict=True))).encode())
+        count += len(rows)
+    return count
+
+
+def _entries(version: RepositoryVersion) -> Iterator[list[tuple[str, str, int]]]:
+    """Path, digest and size of the version's files, some thousand at a time, through a cursor of the server."""
+    parameters = {"repository": str(version.repository_id), "number": version.number}  # type: ignore[attr-defined]
+    with database.connection().cursor(name="manifest_entries") as cursor:
+        cursor.execute(SQL.manifest_entries, parameters)
+        while rows := cursor.fetchmany(CHUNK):
+            yield rows

@@ -1,0 +1,285 @@
+"""Downloads from a remote as its row says: TLS, credentials, proxy, retries, rate and concurrency limits, and ``file://``.
+
+Must never know a repository, a task or a type of content. Bytes are taken as they are: nothing is decompressed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+
+from pulp_actor.models import Remote
+from pulp_actor.security.outbound import AddressRefused, PathRefused, check_file_url, check_url
+from pulp_actor.storage import Storage, TemporaryFile, get_storage
+from pulp_actor.sync.errors import DownloadError, Mismatch, Transient
+from pulp_actor.sync.responses import FileResponse, HttpResponse, Response, broken
+from pulp_actor.sync.session import make_session, proxy_options
+
+#: Where the remote does not say otherwise.
+MAX_RETRIES = 3
+DOWNLOAD_CONCURRENCY = 10
+#: Seconds before the first retry; each further wait is twice as long, up to the longest.
+FIRST_WAIT = 0.5
+LONGEST_WAIT = 60.0
+MAX_REDIRECTS = 10
+#: Bytes from which on writing and hashing happen in a thread.
+THREAD_SIZE = 128 * 1024
+
+_REDIRECTS = (301, 302, 303, 307, 308)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Downloader:
+    """Downloads from one remote. An asynchronous context manager; belongs to one event loop.
+
+    Parameters:
+        remote: the row, read once.
+        first_wait: seconds before the first retry.
+    """
+
+    def __init__(self, remote: Remote, *, first_wait: float = FIRST_WAIT) -> None:
+        self.remote = remote
+        self.retries = MAX_RETRIES if remote.max_retries is None else max(0, remote.max_retries)
+        self.concurrency = remote.download_concurrency or DOWNLOAD_CONCURRENCY
+        self._first_wait = first_wait
+        self._proxy = proxy_options(remote)
+        self._origin = _origin(remote.url)
+        self._rate = _Rate(remote.rate_limit)
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._hosts: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(self.concurrency))
+
+    async def __aenter__(self) -> Downloader:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
+
+    @asynccontextmanager
+    async def open(self, url: str, offset: int = 0) -> AsyncIterator[Response]:
+        """Ask for ``url`` from byte ``offset`` on; the response's own ``offset`` says where its body really begins.
+
+        Raises:
+            DownloadError: there is no good answer, or (while the chunks are read) the body breaks off.
+        """
+        async with self._slot(url):
+            response, close = await self._persist(url, lambda: self._answer(url, offset))
+            try:
+                yield response
+            finally:
+                close()
+
+    async def fetch(
+        self, url: str, expected_size: int | None = None, expected_digests: Mapping[str, str | None] | None = None,
+    ) -> TemporaryFile:
+        """Download ``url`` into a closed temporary file, which the caller discards. A download that breaks off goes on
+        where it stopped, if the upstream can do that.
+
+        Raises:
+            DownloadError: as `open`; also if the bytes are not of the expected size and digests.
+            StorageError: they cannot be saved.
+        """
+        transfer = _Transfer(url, get_storage(self.remote.domain_id), expected_size, expected_digests or {})  # type: ignore[attr-defined]
+        try:
+            async with self._slot(url):
+                await self._persist(url, lambda: self._transfer(transfer))
+            return transfer.finished()
+        except BaseException:
+            transfer.discard()
+            raise
+
+    async def _transfer(self, transfer: _Transfer) -> None:
+        response, close = await self._answer(transfer.url, transfer.received)
+        try:
+            await transfer.take(response)
+        finally:
+            close()
+
+    @asynccontextmanager
+    async def _slot(self, url: str) -> AsyncIterator[None]:
+        async with self._hosts[urlsplit(url).netloc]:
+            yield
+
+    async def _persist(self, url: str, attempt: Callable[[], Any]) -> Any:
+        """Await ``attempt()`` until it does not fail in passing."""
+        for number in range(self.retries + 1):
+            try:
+                return await attempt()
+            except Transient as error:
+                if number == self.retries:
+                    tries = f" (after {number + 1} attempts)" if number else ""
+                    raise DownloadError(url, f"{error.reason}{tries}", error.status) from error
+                wait = self._first_wait * 2**number * random.uniform(0.75, 1.25)
+                await asyncio.sleep(min(LONGEST_WAIT, max(wait, error.wait or 0)))
+        raise AssertionError("unreachable")
+
+    async def _answer(self, url: str, offset: int) -> tuple[Response, Callable[[], None]]:
+        """A good response and what closes it."""
+        if url.startswith("file:"):
+            return self._answer_from_file(url, offset)
+        await self._rate.wait()
+        headers = {"Range": f"bytes={offset}-"} if offset else None
+        response, location = await self._follow(url, headers)
+        if response.status == 416 and offset:
+            response.close()
+            response, location = await self._follow(url, None)
+        if response.status in (200, 206):
+            return HttpResponse(location, response), response.close
+        response.close()
+        raise _refused(url, response)
+
+    def _answer_from_file(self, url: str, offset: int) -> tuple[Response, Callable[[], None]]:
+        try:
+            response = FileResponse(url, check_file_url(url), offset)
+        except PathRefused as error:
+            raise DownloadError(url, f"refused: {error}") from error
+        return response, response.close
+
+    async def _follow(self, url: str, headers: dict[str, str] | None) -> tuple[aiohttp.ClientResponse, str]:
+        """The first response that is no redirect, and its URL. Credentials go to the remote's own origin only."""
+        location = url
+        for _ in range(MAX_REDIRECTS + 1):
+            response = await self._request(url, location, headers)
+            if response.status not in _REDIRECTS or "Location" not in response.headers:
+                return response, location
+            response.release()
+            location = urljoin(location, response.headers["Location"])
+            if urlsplit(location).scheme not in _DEFAULT_PORTS:
+                raise DownloadError(url, f"refused: redirected to {location}")
+        raise DownloadError(url, f"redirected more than {MAX_REDIRECTS} times")
+
+    async def _request(self, url: str, location: str, headers: dict[str, str] | None) -> aiohttp.ClientResponse:
+        try:
+            if self._proxy:
+                check_url(location)
+            session = self._session(trusted=_origin(location) == self._origin)
+            return await session.get(location, headers=headers, allow_redirects=False, **self._proxy)
+        except aiohttp.InvalidURL as error:
+            raise DownloadError(url, "this is not a URL") from error
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            refusal = _refusal(error)
+            if refusal is not None:
+                raise DownloadError(url, f"refused: {refusal.strerror}") from error
+            raise broken(error) from error
+
+    def _session(self, *, trusted: bool) -> aiohttp.ClientSession:
+        if trusted not in self._sessions:
+            self._sessions[trusted] = make_session(self.remote, trusted=trusted)
+        return self._sessions[trusted]
+
+
+class _Transfer:
+    """One body on its way into a temporary file, over as many responses as it takes."""
+
+    def __init__(self, url: str, storage: Storage, size: int | None, digests: Mapping[str, str | None]) -> None:
+        self.url = url
+        self._storage = storage
+        self._size = size
+        self._digests = {name: value for name, value in digests.items() if value}
+        self._temporary: TemporaryFile | None = None
+
+    @property
+    def received(self) -> int:
+        return self._temporary.size if self._temporary is not None else 0
+
+    async def take(self, response: Response) -> None:
+        """Write the body; raises Transient if it breaks off, Mismatch as soon as it is too long."""
+        if self._temporary is None or response.offset != self._temporary.size:
+            self.discard()
+            if response.offset:
+                raise Transient("the server sent another range than was asked for")
+            self._temporary = self._storage.new_temporary()
+        if self._size is not None and response.size is not None and response.size != self._size:
+            raise Mismatch(self.url, f"it has {response.size} bytes where {self._size} were expected")
+        await self._copy(response, self._temporary)
+        if response.size is not None and self._temporary.size < response.size:
+            raise Transient("the connection broke off before the end of the body")
+
+    async def _copy(self, response: Response, temporary: TemporaryFile) -> None:
+        waiting: list[bytes] = []
+        held = 0
+        async for chunk in response.raw_chunks():  # type: ignore[attr-defined]
+            waiting.append(chunk)
+            held += len(chunk)
+            if self._size is not None and temporary.size + held > self._size:
+                raise Mismatch(self.url, f"it has more than the {self._size} bytes that were expected")
+            if held >= THREAD_SIZE:
+                await asyncio.to_thread(temporary.write, b"".join(waiting))
+                waiting, held = [], 0
+        if waiting:
+            temporary.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
+
+    def finished(self) -> TemporaryFile:
+        """The closed file. Raises Mismatch if it is not what it should be."""
+        temporary = self._temporary
+        assert temporary is not None
+        actual = temporary.digests
+        if self._digests and not self._digests.keys() & actual.keys():
+            names = ", ".join(sorted(self._digests))
+            raise Mismatch(self.url, f"only {names} is known of it, which ALLOWED_CONTENT_CHECKSUMS does not allow")
+        for name in temporary.mismatches(dict(self._digests), self._size):
+            if name == "size":
+                raise Mismatch(self.url, f"it has {temporary.size} bytes where {self._size} were expected")
+            raise Mismatch(self.url, f"its {name} is {actual[name]} where {self._digests[name]} was expected")
+        temporary.close()
+        self._temporary = None
+        return temporary
+
+    def discard(self) -> None:
+        if self._temporary is not None:
+            self._temporary.discard()
+            self._temporary = None
+
+
+class _Rate:
+    """Spaces requests evenly: at most ``limit`` a second; None or 0 is no limit."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._interval = 1 / limit if limit else 0.0
+        self._next = 0.0
+
+    async def wait(self) -> None:
+        if not self._interval:
+            return
+        now = time.monotonic()
+        at = max(now, self._next)
+        self._next = at + self._interval
+        if at > now:
+            await asyncio.sleep(at - now)
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return "", None, None
+
+
+def _refused(url: str, response: aiohttp.ClientResponse) -> Exception:
+    status, reason = response.status, f"{response.status} {response.reason or ''}".strip()
+    if status == 429 or status >= 500:
+        after = response.headers.get("Retry-After", "")
+        return Transient(reason, status, float(after) if after.isdigit() else None)
+    return DownloadError(url, reason, status)
+
+
+def _refusal(error: BaseException | None) -> AddressRefused | None:
+    """The policy's refusal behind an error of the connector."""
+    seen = 0
+    while error is not None and seen < 10:
+        if isinstance(error, AddressRefused):
+            return error
+        inner = getattr(error, "os_error", None)
+        error = inner if isinstance(inner, BaseException) and inner is not error else error.__cause__ or error.__context__
+        seen += 1
+    return None
