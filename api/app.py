@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import falcon
 
+from api.docs import add_docs
 from api.errors import add_error_handlers
 from api.middleware import RequestScope
 from api.routes import add_routes, all_endpoints, root_endpoint
@@ -22,4 +23,5 @@ def make_app() -> falcon.App:
     add_error_handlers(app)
     endpoints = all_endpoints()
     add_routes(app, [root_endpoint(endpoints), *endpoints])
+    add_docs(app, endpoints)
     return app

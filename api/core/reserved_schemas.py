@@ -128,7 +128,7 @@ class PulpExport(Named):
 class PulpImporter(Named):
     wire_name = "PulpImporter"
     name = Text(required=True)
-    repo_mapping = Json(type="object", values="text")
+    repo_mapping = Json(type="object", values="name")
 
 
 class PulpImport(WireSchema):

@@ -311,6 +311,12 @@ class Json(WireField):
             self.openapi_type["additionalProperties"] = (
                 _JSON_VALUES.get(values) or {"type": values})
 
+    def openapi(self, *, response: bool) -> dict[str, Any]:
+        found = super().openapi(response=response)
+        if response and "additionalProperties" in found:
+            found["additionalProperties"] = {k: v for k, v in found["additionalProperties"].items() if k != "minLength"}
+        return found
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if self.type == "object" and not isinstance(value, dict):
             raise self.make_error("invalid")

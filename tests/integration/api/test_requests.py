@@ -133,8 +133,10 @@ def test_a_large_body_is_refused_before_it_is_read(api):
 
 
 @pytest.mark.parametrize(("body", "field"), [
-    ({}, "name"), ({"name": "x", "bogus": 1}, "bogus"), ({"name": "x", "retain_repo_versions": "zero"}, "retain_repo_versions"),
-    ({"name": "x", "retain_repo_versions": 0}, "retain_repo_versions"), ({"name": ""}, "name"), ({"name": None}, "name"),
+    ({}, "name"), ({"name": "x", "bogus": 1}, "bogus"),
+    ({"name": "x", "retain_repo_versions": "zero"}, "retain_repo_versions"),
+    ({"name": "x", "retain_repo_versions": 0}, "retain_repo_versions"),
+    ({"name": ""}, "name"), ({"name": None}, "name"),
     ({"name": "a\0b"}, "name"), ({"name": "\ud800"}, "name"), ({"name": ["x"]}, "name"),
     ({"name": "x", "remote": "nonsense"}, "remote"), ({"name": "x", "remote": 7}, "remote"),
     ({"name": "x", "pulp_labels": {"a": "b\0"}}, "pulp_labels"), ({"name": "x", "autopublish": "maybe"}, "autopublish"),
