@@ -1,4 +1,7 @@
-"""Making, changing and deleting objects of any type, as tasks: the rules are in `pulp_actor.models.mutations`."""
+"""Making, changing and deleting objects of any type, as tasks: the rules are in `pulp_actor.models.mutations`.
+
+These actors return nothing: a client that finds a result takes it for the whole object, and reads the object otherwise.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pulp_actor.queue import actor, current_task
 
 
 @actor(name="pulpcore.app.tasks.base.general_create")
-def general_create(resource: str, data: dict[str, Any]) -> dict[str, str]:
+def general_create(resource: str, data: dict[str, Any]) -> None:
     """Make an object.
 
     Parameters:
@@ -18,16 +21,13 @@ def general_create(resource: str, data: dict[str, Any]) -> dict[str, str]:
         data: columns with JSON-able values.
     """
     row = mutations.create(registry.by_path(resource), data)
-    made = {"pulp_href": href(row), "prn": prn(row)}
-    current_task().add_created_resource(made["pulp_href"], made["prn"])
-    return made
+    current_task().add_created_resource(href(row), prn(row))
 
 
 @actor(name="pulpcore.app.tasks.base.general_update", retry_on_loss=True)
-def general_update(resource: str, key: str, data: dict[str, Any]) -> dict[str, str]:
+def general_update(resource: str, key: str, data: dict[str, Any]) -> None:
     """Change an object. ``data`` holds only what changes."""
-    row = mutations.update(registry.by_path(resource), key, data)
-    return {"pulp_href": href(row), "prn": prn(row)}
+    mutations.update(registry.by_path(resource), key, data)
 
 
 @actor(name="pulpcore.app.tasks.base.general_delete", retry_on_loss=True)
