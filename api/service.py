@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import Any
 
@@ -24,13 +25,19 @@ class Service(BaseApplication):
         for name, value in {
             "bind": settings.API_BIND, "workers": settings.API_PROCESSES, "threads": settings.API_THREADS,
             "worker_class": "gthread", "graceful_timeout": GRACEFUL_TIMEOUT, "keepalive": 75, "timeout": 120,
-            "preload_app": False, "post_worker_init": _enter, "worker_exit": _leave, "proc_name": "pulp-api",
+            "preload_app": True, "when_ready": _freeze, "post_worker_init": _enter, "worker_exit": _leave, "proc_name": "pulp-api",
             "loglevel": settings.LOG_LEVEL.lower(), "logger_class": "api.service_logs.Logs", "control_socket_disable": True,
         }.items():
             self.cfg.set(name, value)
 
     def load(self) -> Any:
         return make_app()
+
+
+def _freeze(_server: Any) -> None:
+    """Everything is loaded: keep the garbage collector off it, so that processes go on sharing its memory."""
+    gc.collect()
+    gc.freeze()
 
 
 def _enter(worker: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pulp_actor.db import configure
+from pulp_actor.db import configure, database
 from pulp_actor.db.connection import check_server
 from pulp_actor.db.migrate import check
 from pulp_actor.errors import ConfigurationError
@@ -25,3 +25,5 @@ def bootstrap(*, check_schema: bool = True) -> None:
     load_plugins()
     if check_schema:
         check()
+        # A service that forks must have nothing open: two processes on one socket would read each other's answers.
+        database.close_all()
