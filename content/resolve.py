@@ -17,6 +17,7 @@ from content.cache import Cache
 from content.database import UNAVAILABLE, DatabaseThreads
 from content.paths import prefixes
 from pulp_actor.db import database, load_queries
+from pulp_actor.models import ContentGuard
 from pulp_actor.settings import settings
 
 sql = load_queries("content", "resolve.sql")
@@ -27,11 +28,12 @@ INDEX = "index.html"
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """A content guard as a checker sees it."""
+    """A content guard as a checker sees it. ``parts``: the guards of which a composite one consists."""
 
     id: uuid.UUID
     type: str
     details: dict[str, Any]
+    parts: tuple[Guard, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +173,20 @@ def find_view(domain: str, base_paths: list[str]) -> View | None:
         return None
     (key, type_, base_path, checkpoint, remote_id, into_repository_id, domain_id, domain, guard_id, guard_type,
      guard_details, publication_id, pass_through, repository_id, number, since) = row
-    guard = Guard(_uuid(guard_id), guard_type, guard_details) if guard_id else None  # type: ignore[arg-type]
+    guard = _guard(guard_id, guard_type, guard_details) if guard_id else None
     return View(
         _uuid(key), type_, base_path, _uuid(domain_id), domain, guard, checkpoint, _uuid(remote_id),  # type: ignore[arg-type]
         _uuid(into_repository_id), _uuid(publication_id), bool(pass_through), _uuid(repository_id), number, since,
     )
+
+
+def _guard(key: Any, type_: str, details: dict[str, Any]) -> Guard:
+    """A guard with its parts, which have none themselves."""
+    parts: list[Guard] = []
+    if details.get("guards"):
+        rows = ContentGuard.select().where(ContentGuard.id.in_(details["guards"]))
+        parts = [Guard(row.id, row.type, row.details) for row in rows]
+    return Guard(uuid.UUID(str(key)), type_, details, tuple(parts))
 
 
 def find(view: View, path: str) -> tuple[File | None, bool]:

@@ -7,6 +7,7 @@ nothing itself. A process that is told to stop takes no new connections and lets
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import multiprocessing
 import multiprocessing.connection
@@ -45,7 +46,7 @@ def main() -> None:
     try:
         bootstrap()
         host, port = address()
-        load_modules("content")
+        load_checkers()
         processes = settings.CONTENT_PROCESSES
         listener = bind(host, port, shared=processes > 1)
     except ConfigurationError as error:
@@ -55,6 +56,12 @@ def main() -> None:
         supervise(processes, host, port, listener)
     else:
         asyncio.run(serve(listener))
+
+
+def load_checkers() -> None:
+    """Import what registers guards and hooks: the core's, then the plugins'."""
+    importlib.import_module("content.checkers")
+    load_modules("content")
 
 
 def address() -> tuple[str, int]:
@@ -176,6 +183,9 @@ def _tls() -> ssl.SSLContext | None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(settings.CONTENT_TLS_CERTIFICATE, settings.CONTENT_TLS_KEY or None)
+    if settings.CONTENT_TLS_CLIENT_CA:
+        context.load_verify_locations(settings.CONTENT_TLS_CLIENT_CA)
+        context.verify_mode = ssl.CERT_OPTIONAL  # what a certificate allows is for the guards to say
     return context
 
 

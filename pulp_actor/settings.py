@@ -96,6 +96,7 @@ SETTINGS: Mapping[str, Setting] = _table(
     Setting("CONTENT_DRAIN_TIMEOUT", int, 60, "Seconds that a stopping content server gives its open downloads."),
     Setting("CONTENT_TLS_CERTIFICATE", str, "", "PEM file with the content server's certificate chain; empty: no TLS."),
     Setting("CONTENT_TLS_KEY", str, "", "PEM file with the key of CONTENT_TLS_CERTIFICATE."),
+    Setting("CONTENT_TLS_CLIENT_CA", str, "", "PEM file of the authorities whose client certificates are asked for."),
     # Tasks
     Setting("WORKER_THREADS", int, 1, "Tasks at a time in one worker process; keep 1 unless actors are thread-safe."),
     Setting("WORKER_TTL", int, 30, "Seconds without a sign of life after which a worker counts as lost."),
@@ -197,6 +198,11 @@ class Settings:
     def content_origin(self) -> str:
         """Scheme and host of the content server as clients reach it, without a trailing slash."""
         return self.CONTENT_ORIGIN.rstrip("/") or f"http://{self.CONTENT_BIND}"
+
+
+def environment_variable(name: str) -> str | None:
+    """A variable that is no setting but is named by data: that of an environment-variable guard."""
+    return os.environ.get(name)
 
 
 def _from_file(path: str) -> list[tuple[str, Any, str]]:

@@ -6,6 +6,8 @@ all decrypt. It is made, readable by its owner only, when there is none.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 from pathlib import Path
 
@@ -39,6 +41,10 @@ class Keyring:
             return self._keys().decrypt(token)
         except InvalidToken:
             raise Unreadable("this secret was written under a key that is not in the keyring") from None
+
+    def derive(self, purpose: bytes) -> list[bytes]:
+        """A key of 32 bytes for ``purpose`` from each key of the keyring, newest first."""
+        return [hmac.digest(line, purpose, hashlib.sha256) for line in self.path.read_bytes().split()]
 
     def create(self) -> None:
         """Make the key file with one new key, unless it exists. Several processes may try at once."""

@@ -15,4 +15,5 @@ plugin = Plugin(
         ResourceType(ContentGuard, "contentguards/certguard/x509", "certguard.x509certguard", "certguard.x509"),
     ),
     api="pulp_actor.plugins.certguard.api",
+    content="pulp_actor.plugins.certguard.content",
 )
