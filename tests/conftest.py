@@ -13,6 +13,8 @@ from pulp_actor.db.connection import database as pool
 from pulp_actor.errors import ConfigurationError
 from pulp_actor.security.encryption import keyring
 from pulp_actor.settings import settings
+from tests.support.origin import Origin, running_origin
+from tests.support.platform import RunningPlatform, running_platform
 from tests.support.postgres import Server, bound
 
 
@@ -54,3 +56,17 @@ def empty_database(postgres: Server, data_dir: Path) -> Iterator[Database]:
     """A database without tables that `pulp_actor.db.database` is bound to."""
     with postgres.empty() as url, bound(url):
         yield pool
+
+
+@pytest.fixture(scope="session")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    """A running platform of real processes, one for all tests of this process: give objects names of your own."""
+    with running_platform(tmp_path_factory.mktemp("platform"), DIAGNOSTIC_ACTORS="true") as platform:
+        yield platform
+
+
+@pytest.fixture
+def origin() -> Iterator[Origin]:
+    """A server to mirror from, that can misbehave on demand."""
+    with running_origin() as origin:
+        yield origin
