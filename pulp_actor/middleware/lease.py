@@ -19,6 +19,9 @@ from pulp_actor.queue.errors import LeaseLost
 from pulp_actor.queue.housekeeping import Housekeeper
 from pulp_actor.queue.leases import LeaseThread, Member
 
+#: Channel on which the engine tells that a task was delayed.
+DELAYED_CHANNEL = "pulp_task_delayed"
+
 logger = get_logger(__name__)
 
 
@@ -38,6 +41,7 @@ class Lease(Middleware):
         self._lease = LeaseThread(member, on_lost=lambda: self._start_over(broker))
         self._lease.start()
         self._housekeeper = Housekeeper()
+        broker.hub.subscribe(DELAYED_CHANNEL, self._wake_housekeeper)  # type: ignore[attr-defined]
         threading.Thread(target=self._housekeeper.run, name="housekeeper", daemon=True).start()
 
     def after_worker_shutdown(self, broker: Broker, worker: Any) -> None:
@@ -45,6 +49,10 @@ class Lease(Middleware):
             self._housekeeper.stop()
         if self._lease:
             self._lease.stop()
+
+    def _wake_housekeeper(self, _payload: str | None) -> None:
+        if self._housekeeper:
+            self._housekeeper.wake()
 
     def _start_over(self, broker: Any) -> Member:
         """We were declared gone, and our tasks were rescued: stop working on them and go on as somebody new."""

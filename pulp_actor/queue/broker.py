@@ -7,11 +7,10 @@ producer can enqueue to us. What a message means is ours: it is a task with a ro
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from dramatiq.middleware import GroupCallbacks, Middleware
+from dramatiq.results import Results
 from dramatiq_pg import PostgresBroker
-from psycopg2.pool import ThreadedConnectionPool
 
 from pulp_actor.db import database
 from pulp_actor.db.connection import before_commit, configure, connect_raw, in_transaction
@@ -19,6 +18,7 @@ from pulp_actor.db.listen import ListenHub
 from pulp_actor.queue.barriers import PostgresRateLimiter
 from pulp_actor.queue.engine import Engine, TaskSpec
 from pulp_actor.queue.messages import Codec
+from pulp_actor.queue.results import TaskResults
 from pulp_actor.queue.tasking import Tasking, default_middleware
 
 
@@ -37,9 +37,12 @@ class TaskBroker(Tasking, PostgresBroker):
         self.set_up(
             Engine(lambda: connect_raw(application_name="pulp-actor queue")),
             ListenHub(application_name="pulp-actor listen"), codec)
+        # A pool is asked for and not used: the engine's connection serves results too.
         PostgresBroker.__init__(
-            self, pool=_LazyPool(), results=True,
+            self, pool=object(), results=False,
             middleware=default_middleware() if middleware is None else middleware)
+        self.backend = TaskResults(self.engine)
+        self.add_middleware(Results(backend=self.backend))
         if middleware is None:
             self.add_middleware(GroupCallbacks(PostgresRateLimiter(self.engine)))
         # Results warns about each value of an actor that does not store its results; the task's row keeps them all.
@@ -57,30 +60,3 @@ class TaskBroker(Tasking, PostgresBroker):
 
     def _write_collected(self, specs: list[TaskSpec]) -> None:
         self.engine.dispatch(specs, cursor=database.cursor())
-
-    def close(self) -> None:
-        super().close()
-        self.pool.close()
-
-
-class _LazyPool:
-    """A psycopg2 pool for dramatiq-pg's results backend that connects on first use."""
-
-    minconn = 1
-
-    def __init__(self) -> None:
-        self._pool: ThreadedConnectionPool | None = None
-
-    def getconn(self) -> Any:
-        if self._pool is None:
-            self._pool = ThreadedConnectionPool(0, 16, database.url, application_name="pulp-actor results")
-        return self._pool.getconn()
-
-    def putconn(self, conn: Any) -> None:
-        assert self._pool is not None
-        self._pool.putconn(conn)
-
-    def close(self) -> None:
-        if self._pool is not None:
-            self._pool.closeall()
-            self._pool = None

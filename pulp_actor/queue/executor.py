@@ -101,6 +101,7 @@ class Executor:
             broker.on_idle = self._leave_if_idle
         worker = Worker(
             broker, queues=set(self._limits.queues) or None, worker_threads=self._limits.threads)
+        broker.emit_after("process_boot")  # as dramatiq's command does: time limits are watched from here on
         worker.start()
         logger.info("worker started", worker=str(broker.worker_id), threads=self._limits.threads)
         reason = self._words.get()

@@ -166,6 +166,24 @@ DELETE FROM task WHERE id IN (
         AND state IN ('completed', 'failed', 'canceled', 'skipped')
     LIMIT 1000)
 
+-- name: get_result
+-- The stored result of a message.
+SELECT result FROM dramatiq.queue WHERE message_id = %s AND result IS NOT NULL
+
+-- name: store_result
+-- Store the result of a message, and wake those who wait for it; small ones get it along, as dramatiq-pg's readers want.
+WITH stored AS (
+    INSERT INTO dramatiq.queue (queue_name, message_id, state, result, result_ttl, mtime)
+    VALUES ('__RQ__', %s, 'done', %s, clock_timestamp() + %s * interval '1 millisecond', clock_timestamp())
+    ON CONFLICT (message_id) DO UPDATE SET
+        mtime = excluded.mtime, result = excluded.result, result_ttl = excluded.result_ttl
+    RETURNING message_id, result
+)
+SELECT pg_notify(
+    'dramatiq.' || message_id || '.results',
+    CASE WHEN octet_length(result::text) < 8000 THEN result::text ELSE '' END)
+FROM stored
+
 -- name: rate_limit_new
 -- Make a counter, unless there is one that has not expired.
 INSERT INTO rate_limit (key, value, expires) VALUES (%s, %s, clock_timestamp() + %s * interval '1 millisecond')

@@ -74,6 +74,7 @@ class StubTaskBroker(Tasking, StubBroker):
         hub = MemoryHub()
         self.set_up(MemoryEngine(hub.notify), hub)
         self.supervised = True
+        self._booted = False
         hub.subscribe("pulp_task_delayed", lambda _payload: self._wind_up())
         super().__init__(stub_middleware() if middleware is None else middleware)
         logging.getLogger("dramatiq.results.middleware.Results").setLevel(logging.ERROR)
@@ -109,6 +110,9 @@ class StubTaskBroker(Tasking, StubBroker):
     def working(self, *, threads: int = 2) -> Iterator[Worker]:
         """A worker that runs for the length of a ``with`` block."""
         worker = Worker(self, worker_threads=threads, worker_timeout=50)
+        if not self._booted:
+            self.emit_after("process_boot")  # time limits are watched from here on
+            self._booted = True
         worker.start()
         try:
             yield worker

@@ -63,11 +63,6 @@ class Server:
             self._has_template = True
         yield from self._new(TEMPLATE)
 
-    @contextmanager
-    def clone(self, template: str) -> Iterator[str]:
-        """The URL of a copy of another database, dropped at the end."""
-        yield from self._new(template)
-
     def _new(self, template: str) -> Iterator[str]:
         name = f"test_{next(self._numbers)}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")

@@ -74,6 +74,7 @@ class Bench:
 
     def __init__(self, broker: Any) -> None:
         self.broker = broker
+        self._booted = False
         self.real = isinstance(broker, TaskBroker)
         self.engine = broker.engine
         self._told = Told()
@@ -90,6 +91,9 @@ class Bench:
     def working(self, threads: int = 4, **options: Any) -> Iterator[Worker]:
         """A dramatiq worker for the length of a ``with`` block."""
         worker = Worker(self.broker, worker_threads=threads, worker_timeout=100, **options)
+        if not self._booted:
+            self.broker.emit_after("process_boot")  # as whoever starts worker processes does, once in each
+            self._booted = True
         worker.start()
         try:
             yield worker

@@ -46,7 +46,8 @@ class Housekeeper:
             Rescuer(self.engine), Starter(self.engine), Scheduler(self.engine), Healer(self.engine),
             Cleaner(self.engine),
         )
-        self._stopping = threading.Event()
+        self._stopping = False
+        self._wake = threading.Event()
 
     def tick(self) -> float:
         """One round. Returns the seconds until the next is due; never raises for a database that is away."""
@@ -62,13 +63,18 @@ class Housekeeper:
 
     def run(self) -> None:
         """Rounds until `stop`; for a thread."""
-        wait = 0.0
-        while not self._stopping.wait(wait):
-            wait = self.tick()
+        while not self._stopping:
+            self._wake.wait(self.tick())
+            self._wake.clear()
         self.engine.close()
 
+    def wake(self) -> None:
+        """Have the next round at once: something was delayed, for less long than we sleep perhaps."""
+        self._wake.set()
+
     def stop(self) -> None:
-        self._stopping.set()
+        self._stopping = True
+        self._wake.set()
 
     def _do(self, chore: Any) -> float | None:
         """One chore. Whatever goes wrong with it, the others are done, and the process lives on."""
