@@ -88,7 +88,7 @@ class Cancel(Middleware):
         """No interrupt after this: one that was raised and has not struck yet is taken back."""
         with self._lock:
             running.inside = False
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(running.thread), None)
+            _take_back_interrupt()
 
     def before_worker_boot(self, broker: Broker, worker: Any) -> None:
         self._broker = broker
@@ -154,6 +154,26 @@ class Cancel(Middleware):
             return
         for task, _worker in rows:
             self.interrupt(task, TaskCanceled)
+
+
+class _Nothing(BaseException):
+    """Raised in the place of an interrupt that is taken back."""
+
+
+def _take_back_interrupt() -> None:
+    """Forget an interrupt of this thread that was raised and has not struck.
+
+    Another one takes its place, and strikes here. Clearing it (with NULL) would do on CPython 3.13; before that, the
+    interpreter goes on looking for the exception that is gone, and then runs in circles as soon as a profiler or a
+    tracer is set.
+    """
+    thread = ctypes.c_ulong(threading.get_ident())
+    try:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(_Nothing))
+        while True:
+            pass
+    except _Nothing:
+        return
 
 
 def _cancel_statement(connection: Any) -> None:
