@@ -16,8 +16,9 @@ from content.hooks import extra_headers
 from content.listing import list_directory, list_distributions, render
 from content.on_demand import Downloads, Unavailable
 from content.paths import BadPath, content_path, encode
-from content.resolve import File, Resolution, Resolver
+from content.resolve import Resolver
 from content.serve import Damaged, Sender
+from content.views import File, Resolution
 from pulp_actor.db.listen import ListenHub
 from pulp_actor.errors import PulpActorError
 from pulp_actor.logs import get_logger
@@ -92,6 +93,8 @@ class ContentServer:
         if found.view is None:
             return _nothing()
         await authorize(found.view, request, self.threads)
+        if found.redirect is not None:
+            return self._redirect(path.removesuffix(found.path) + found.redirect, request)
         if not path.endswith("/") and (found.directory or (found.file and not found.path)):
             return self._redirect(f"{path}/", request)
         if found.file is not None:

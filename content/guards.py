@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from content.database import DatabaseThreads
-from content.resolve import Guard, View
+from content.views import Guard, View
 from pulp_actor.errors import PulpActorError
 
 #: Returns if the request may have what the guard guards; raises Forbidden or Unauthenticated if not.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from content.resolve import File, View
+from content.views import File, View
 
 #: Returns headers to add to the answer for a file.
 HeaderHook = Callable[[View, File], Mapping[str, str]]

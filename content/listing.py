@@ -13,8 +13,10 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from content.checkpoints import checkpoint_names
+from content.lookup import beyond, parameters
 from content.paths import encode
-from content.resolve import View, beyond, parameters
+from content.views import View
 from pulp_actor.db import database, load_queries
 from pulp_actor.settings import settings
 
@@ -47,6 +49,8 @@ def list_directory(view: View, directory: str, after: str = "", limit: int = 0) 
     """The entries of ``directory`` (``""`` or ending in a slash) below ``view`` that follow the entry ``after``, by
     default a ``PAGE_SIZE`` of them. Blocks."""
     limit = limit or PAGE_SIZE
+    if view.checkpoint:
+        return _page([Entry(f"{name}/") for name in checkpoint_names(view, after.removesuffix("/"), limit + 1)], limit)
     start = directory
     if after:
         start = beyond(directory + after) if after.endswith("/") else f"{directory}{after}\x01"
@@ -59,15 +63,13 @@ def list_directory(view: View, directory: str, after: str = "", limit: int = 0) 
         for (path,) in database.execute_sql(query, wanted):
             name, slash, _ = path[len(directory):].partition("/")
             names.add(name + slash)
-    ordered = sorted(names, key=str.encode)
-    page = ordered[:limit]
+    page = sorted(names, key=str.encode)[:limit + 1]
     files = [directory + name for name in page if not name.endswith("/")]
     found = {
         path: (size, date)
         for path, size, date in database.execute_sql(sql.details, parameters(view) | {"paths": files})
     }
-    entries = [Entry(name, *found.get(directory + name, (None, None))) for name in page]
-    return Page(entries, page[-1] if len(ordered) > limit else None)
+    return _page([Entry(name, *found.get(directory + name, (None, None))) for name in page], limit)
 
 
 def list_distributions(after: str = "", limit: int = 0) -> Page:
@@ -80,6 +82,11 @@ def list_distributions(after: str = "", limit: int = 0) -> Page:
         "limit": limit + 1,
     }).fetchall()
     entries = [Entry(f"{domain}/{path}/" if domains else f"{path}/", None, date) for domain, path, date in rows]
+    return _page(entries, limit)
+
+
+def _page(entries: list[Entry], limit: int) -> Page:
+    """The first ``limit`` entries, of which one more than that was asked for."""
     return Page(entries[:limit], entries[limit - 1].name if len(entries) > limit else None)
 
 

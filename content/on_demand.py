@@ -16,9 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from aiohttp import web
 
 from content.database import UNAVAILABLE, DatabaseThreads
-from content.resolve import File
 from content.serve import Plan, abort, conditional, describe, only_headers
 from content.sources import Source, find_saved, find_sources, mark_failed, save
+from content.views import File
 from pulp_actor.errors import PulpActorError
 from pulp_actor.logs import get_logger
 from pulp_actor.storage import StorageError, TemporaryFile, get_storage

@@ -7,84 +7,16 @@ Must never decide who may have a file: that is the guards' part, on every hit.
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from content.cache import Cache
+from content.checkpoints import find_in_checkpoint
 from content.database import UNAVAILABLE, DatabaseThreads
+from content.lookup import find, find_view
 from content.paths import prefixes
-from pulp_actor.db import database, load_queries
-from pulp_actor.models import ContentGuard
+from content.views import NOTHING, Resolution, View
 from pulp_actor.settings import settings
-
-sql = load_queries("content", "resolve.sql")
-
-#: The file that stands for its directory.
-INDEX = "index.html"
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """A content guard as a checker sees it. ``parts``: the guards of which a composite one consists."""
-
-    id: uuid.UUID
-    type: str
-    details: dict[str, Any]
-    parts: tuple[Guard, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What is served below a base path: a publication, a version's content (``pass_through``), both, or nothing yet."""
-
-    distribution_id: uuid.UUID
-    type: str
-    base_path: str
-    domain_id: uuid.UUID
-    domain: str
-    guard: Guard | None
-    checkpoint: bool
-    remote_id: uuid.UUID | None
-    into_repository_id: uuid.UUID | None
-    publication_id: uuid.UUID | None
-    pass_through: bool
-    repository_id: uuid.UUID | None
-    number: int | None
-    since: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """A file that a path means. ``key``, ``size``, ``sha256`` and ``created`` are None until its bytes have been saved."""
-
-    content_artifact_id: uuid.UUID
-    path: str
-    domain_id: uuid.UUID
-    key: str | None
-    size: int | None
-    sha256: str | None
-    created: datetime | None
-    #: What the server computes once about a file and keeps as long as the file is remembered.
-    memo: dict[str, Any] = field(default_factory=dict, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Resolution:
-    """What a path means. With no view there is no distribution; with a view and neither file nor directory, nothing there.
-
-    ``path`` is what follows the base path.
-    """
-
-    view: View | None
-    path: str = ""
-    file: File | None = None
-    directory: bool = False
-
-
-NOTHING = Resolution(None)
 
 
 class Resolver:
@@ -141,8 +73,8 @@ class Resolver:
             found = NOTHING
         else:
             self._cache.put(("view", view.domain, view.base_path), view, before)
-            file, directory = await self._once(("file", view.distribution_id, rest), find, view, rest)
-            found = Resolution(view, rest, file, directory)
+            question = find_in_checkpoint if view.checkpoint else find
+            found = await self._once(("path", view.distribution_id, rest), question, view, rest)
         # A file without bytes may have them in a moment, saved by another process that announces it to nobody.
         if found.file is None or found.file.key is not None:
             self._cache.put(("path", path), found, before, negative=found.file is None and not found.directory)
@@ -164,75 +96,3 @@ def _split_domain(path: str) -> tuple[str, str]:
         return "default", path
     domain, _, rest = path.partition("/")
     return domain, rest
-
-
-def find_view(domain: str, base_paths: list[str]) -> View | None:
-    """The view of the distribution with the longest of ``base_paths``. Blocks."""
-    row = database.execute_sql(sql.find_view, {"domain": domain, "base_paths": base_paths}).fetchone()
-    if row is None:
-        return None
-    (key, type_, base_path, checkpoint, remote_id, into_repository_id, domain_id, domain, guard_id, guard_type,
-     guard_details, publication_id, pass_through, repository_id, number, since) = row
-    guard = _guard(guard_id, guard_type, guard_details) if guard_id else None
-    return View(
-        _uuid(key), type_, base_path, _uuid(domain_id), domain, guard, checkpoint, _uuid(remote_id),  # type: ignore[arg-type]
-        _uuid(into_repository_id), _uuid(publication_id), bool(pass_through), _uuid(repository_id), number, since,
-    )
-
-
-def _guard(key: Any, type_: str, details: dict[str, Any]) -> Guard:
-    """A guard with its parts, which have none themselves."""
-    parts: list[Guard] = []
-    if details.get("guards"):
-        rows = ContentGuard.select().where(ContentGuard.id.in_(details["guards"]))
-        parts = [Guard(row.id, row.type, row.details) for row in rows]
-    return Guard(uuid.UUID(str(key)), type_, details, tuple(parts))
-
-
-def find(view: View, path: str) -> tuple[File | None, bool]:
-    """The file that ``path`` below ``view`` is, or whether it is a directory (for ``a/b`` also: whether ``a/b/`` is).
-
-    A directory that has an index file is that file. Blocks.
-    """
-    if view.publication_id is None and view.repository_id is None:
-        return None, False
-    is_directory_path = path == "" or path.endswith("/")
-    file = find_file(view, [path + INDEX] if is_directory_path else [path])
-    if file is not None:
-        return file, False
-    if path == "":
-        return None, True
-    return None, _is_directory(view, path if is_directory_path else f"{path}/")
-
-
-def find_file(view: View, paths: list[str]) -> File | None:
-    """The first of ``paths`` that is a file of ``view``. Blocks."""
-    row = database.execute_sql(sql.find_file, parameters(view) | {"paths": paths}).fetchone()
-    if row is None:
-        return None
-    key, path, stored, size, sha256, created = row
-    return File(_uuid(key), path, view.domain_id, stored, size, sha256, created)  # type: ignore[arg-type]
-
-
-def _is_directory(view: View, path: str) -> bool:
-    bounds = {"first": path, "beyond": beyond(path)}
-    return bool(database.execute_sql(sql.is_directory, parameters(view) | bounds).fetchone()[0])
-
-
-def beyond(directory: str) -> str:
-    """The first string, by bytes, after everything that starts with ``directory``, which ends in a slash."""
-    return directory[:-1] + "0"  # the character after the slash
-
-
-def parameters(view: View) -> dict[str, Any]:
-    """What the queries about a view's files call it."""
-    return {
-        "publication_id": view.publication_id and str(view.publication_id),
-        "pass_through": view.pass_through,
-        "repository_id": view.repository_id and str(view.repository_id),
-        "number": view.number,
-    }
-
-
-def _uuid(value: Any) -> uuid.UUID | None:
-    return value if value is None or isinstance(value, uuid.UUID) else uuid.UUID(value)

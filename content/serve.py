@@ -18,8 +18,8 @@ from typing import BinaryIO
 from aiohttp import web
 
 from content.ranges import NotSatisfiable, Validators, http_date, precondition, requested_ranges
-from content.resolve import File
 from content.types import content_type
+from content.views import File
 from pulp_actor.storage import Storage, get_storage
 
 #: Files up to this size, in bytes, are kept in memory, up to the size of all of them.

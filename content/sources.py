@@ -6,13 +6,15 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from content.resolve import File, sql
-from pulp_actor.db import database, transaction
+from content.views import File
+from pulp_actor.db import database, load_queries, transaction
 from pulp_actor.models import Artifact, ContentArtifact, Remote
 from pulp_actor.models.artifact import DIGESTS
 from pulp_actor.settings import settings
 from pulp_actor.storage import TemporaryFile
 from pulp_actor.storage.artifacts import store_artifact
+
+sql = load_queries("content", "sources.sql")
 
 
 @dataclass(frozen=True)

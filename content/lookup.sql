@@ -3,35 +3,35 @@
 -- name: find_view
 -- The distribution with the longest of some base paths, its guard, and what it serves. THE RULE: its publication; else of its
 -- version, else of its repository, the latest publication (by version, then by time); else the content of the version itself.
-SELECT distribution.id, distribution.type, distribution.base_path, distribution.checkpoint, distribution.remote_id,
-       distribution.repository_id AS into_repository_id, distribution.domain_id, domain.name AS domain,
-       content_guard.id AS guard_id, content_guard.type AS guard_type, content_guard.details AS guard_details,
-       served.publication_id, served.pass_through, served.repository_id, served.number, served.since
+SELECT distribution.id::text, distribution.type, distribution.base_path, distribution.checkpoint, distribution.remote_id::text,
+       distribution.repository_id::text AS into_repository_id, distribution.domain_id::text, domain.name AS domain,
+       content_guard.id::text AS guard_id, content_guard.type AS guard_type, content_guard.details AS guard_details,
+       served.rule, served.publication_id::text, served.pass_through, served.repository_id::text, served.number
 FROM domain
 JOIN distribution ON distribution.domain_id = domain.id
 LEFT JOIN content_guard ON content_guard.id = distribution.content_guard_id
 LEFT JOIN LATERAL (
-    (SELECT 1 AS rank, publication.id AS publication_id, publication.pass_through, version.repository_id, version.number,
-            publication.pulp_created AS since
+    (SELECT 1 AS rank, 'publication' AS rule, publication.id AS publication_id, publication.pass_through,
+            version.repository_id, version.number
      FROM publication JOIN repository_version AS version ON version.id = publication.repository_version_id
      WHERE publication.id = distribution.publication_id AND publication.complete)
     UNION ALL
-    (SELECT 2, publication.id, publication.pass_through, version.repository_id, version.number, publication.pulp_created
+    (SELECT 2, 'publication of the version', publication.id, publication.pass_through, version.repository_id, version.number
      FROM publication JOIN repository_version AS version ON version.id = publication.repository_version_id
      WHERE version.id = distribution.repository_version_id AND publication.complete
      ORDER BY publication.pulp_created DESC LIMIT 1)
     UNION ALL
-    (SELECT 3, NULL, true, version.repository_id, version.number, version.pulp_created
+    (SELECT 3, 'version', NULL, true, version.repository_id, version.number
      FROM repository_version AS version
      WHERE version.id = distribution.repository_version_id AND version.complete)
     UNION ALL
-    (SELECT 4, publication.id, publication.pass_through, version.repository_id, version.number, publication.pulp_created
+    (SELECT 4, 'latest publication', publication.id, publication.pass_through, version.repository_id, version.number
      FROM repository_version AS version JOIN publication ON publication.repository_version_id = version.id
      WHERE version.repository_id = distribution.repository_id AND version.complete AND publication.complete
        AND NOT publication.checkpoint
      ORDER BY version.number DESC, publication.pulp_created DESC LIMIT 1)
     UNION ALL
-    (SELECT 5, NULL, true, version.repository_id, version.number, version.pulp_created
+    (SELECT 5, 'latest version', NULL, true, version.repository_id, version.number
      FROM repository_version AS version
      WHERE version.repository_id = distribution.repository_id AND version.complete
      ORDER BY version.number DESC LIMIT 1)
@@ -41,29 +41,47 @@ WHERE domain.name = %(domain)s AND distribution.base_path = ANY (%(base_paths)s)
 ORDER BY length(distribution.base_path) DESC
 LIMIT 1
 
+-- name: superseded
+-- The publications that a distribution served until lately: those it named before, and (if it follows a repository) those
+-- that a newer one of the repository replaced.
+SELECT publication.id::text, publication.pass_through, version.repository_id::text, version.number,
+       max(replaced.superseded_at) AS superseded_at
+FROM (
+    SELECT publication_id, superseded_at FROM superseded_publication WHERE distribution_id = %(distribution_id)s::uuid
+    UNION ALL
+    SELECT publication.id, lead(publication.pulp_created) OVER (ORDER BY version.number, publication.pulp_created)
+    FROM publication JOIN repository_version AS version ON version.id = publication.repository_version_id
+    WHERE version.repository_id = %(repository_id)s::uuid AND publication.complete AND NOT publication.checkpoint
+) AS replaced
+JOIN publication ON publication.id = replaced.publication_id
+JOIN repository_version AS version ON version.id = publication.repository_version_id
+WHERE replaced.superseded_at > now() - make_interval(secs => %(retention)s)
+  AND publication.id <> %(publication_id)s::uuid
+GROUP BY publication.id, version.id
+ORDER BY superseded_at DESC
+LIMIT 10
+
 -- name: find_file
--- The first of some paths that is a file of a publication (published artifacts, then metadata, then passed through) or of a
--- version's content.
-SELECT content_artifact.id, given.path, artifact.file, artifact.size, artifact.sha256, artifact.pulp_created
-FROM unnest(%(paths)s::text[]) WITH ORDINALITY AS given (path, rank)
-CROSS JOIN LATERAL (
+-- The file of a publication (a published artifact, else metadata, else passed through) or of a version's content.
+SELECT content_artifact.id::text, artifact.file, artifact.size, artifact.sha256, artifact.pulp_created
+FROM (
     SELECT 1 AS rank, published_artifact.content_artifact_id
     FROM published_artifact
-    WHERE published_artifact.publication_id = %(publication_id)s::uuid AND published_artifact.relative_path = given.path
+    WHERE published_artifact.publication_id = %(publication_id)s::uuid AND published_artifact.relative_path = %(path)s
     UNION ALL
     SELECT 2, entry.id
     FROM published_metadata JOIN content_artifact AS entry ON entry.content_id = published_metadata.content_id
-    WHERE published_metadata.publication_id = %(publication_id)s::uuid AND published_metadata.relative_path = given.path
+    WHERE published_metadata.publication_id = %(publication_id)s::uuid AND published_metadata.relative_path = %(path)s
     UNION ALL
     (SELECT 3, entry.id
      FROM content_artifact AS entry JOIN repository_content AS stay ON stay.content_id = entry.content_id
-     WHERE %(pass_through)s AND entry.relative_path = given.path AND stay.repository_id = %(repository_id)s::uuid
+     WHERE %(pass_through)s AND entry.relative_path = %(path)s AND stay.repository_id = %(repository_id)s::uuid
        AND stay.version_added <= %(number)s AND (stay.version_removed IS NULL OR stay.version_removed > %(number)s)
      ORDER BY stay.version_added DESC LIMIT 1)
 ) AS found
 JOIN content_artifact ON content_artifact.id = found.content_artifact_id
 LEFT JOIN artifact ON artifact.id = content_artifact.artifact_id
-ORDER BY given.rank, found.rank
+ORDER BY found.rank
 LIMIT 1
 
 -- name: is_directory
@@ -80,19 +98,3 @@ SELECT EXISTS (
       AND stay.repository_id = %(repository_id)s::uuid
       AND stay.version_added <= %(number)s AND (stay.version_removed IS NULL OR stay.version_removed > %(number)s)
 ))
-
--- name: remote_artifacts
--- Where a file that has not been saved can be fetched from; those that failed lately come last and are marked.
-SELECT remote_artifact.id, remote_artifact.remote_id, remote_artifact.url, remote_artifact.size, remote_artifact.md5,
-       remote_artifact.sha1, remote_artifact.sha224, remote_artifact.sha256, remote_artifact.sha384, remote_artifact.sha512,
-       coalesce(remote_artifact.failed_at > now() - make_interval(secs => %(cooldown)s), false) AS cooling
-FROM remote_artifact
-WHERE remote_artifact.content_artifact_id = %(content_artifact_id)s::uuid
-ORDER BY cooling, remote_artifact.failed_at NULLS FIRST, remote_artifact.id
-
--- name: mark_failed
-UPDATE remote_artifact SET failed_at = now() WHERE id = %(id)s::uuid
-
--- name: save_artifact
--- The bytes of a content artifact have been saved.
-UPDATE content_artifact SET artifact_id = %(artifact_id)s::uuid WHERE id = %(id)s::uuid AND artifact_id IS NULL
