@@ -208,6 +208,7 @@ class Platform:
         facts = Facts(
             pid=os.getpid(), api=ports.url(settings.API_BIND), content=ports.url(settings.CONTENT_BIND),
             database_url=settings.DATABASE_URL, username=accounts.ADMIN, password=known.text if known else "",
+            settings={name: getattr(settings, name) for name in SHARED_SETTINGS},
         )
         self.run_dir.write(facts)
         return facts
