@@ -103,15 +103,15 @@ def temporary_directory() -> Path:
 class Storage(ABC):
     """One object store."""
 
-    def new_temporary(self) -> TemporaryFile:
-        """An empty temporary file; the caller discards it."""
+    def new_temporary(self, digester: Digester | None = None) -> TemporaryFile:
+        """An empty temporary file; the caller discards it. ``digester``: takes the place of the usual one."""
         directory = temporary_directory()
         path = directory / uuid.uuid4().hex
         try:
-            return TemporaryFile(path)
+            return TemporaryFile(path, digester)
         except FileNotFoundError:
             directory.mkdir(parents=True, exist_ok=True)
-            return TemporaryFile(path)
+            return TemporaryFile(path, digester)
         except OSError as error:
             raise storage_error(error) from error
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pulp_actor.storage import TemporaryFile
 from pulp_actor.sync.declared import DeclaredArtifact, DeclaredContent
+from pulp_actor.sync.spool import MemoryFile
 
 #: The digests by which artifacts are found, best first: SHA-256 names an artifact, the others are looked up after it.
 LOOKUP_ORDER = ("sha256", "sha512", "sha384", "sha224", "sha1", "md5")
@@ -75,6 +76,12 @@ class Batch:
             file for unit in self.units for file in unit.files
             if file.artifact_id is None and (unit.content_id is None or file.fill)
         ]
+
+    def write_out(self) -> None:
+        """Make files of the downloads that are in memory."""
+        for file in self.files():
+            if isinstance(file.temporary, MemoryFile):
+                file.temporary.write_out()
 
     def discard(self) -> None:
         """Remove the downloaded files that have not been stored."""

@@ -22,6 +22,7 @@ from pulp_actor.storage import Storage, TemporaryFile, get_storage
 from pulp_actor.sync.errors import DownloadError, Mismatch, Transient
 from pulp_actor.sync.responses import FileResponse, HttpResponse, Response, broken
 from pulp_actor.sync.session import make_session, proxy_options
+from pulp_actor.sync.spool import MEMORY_SIZE, MemoryFile
 
 #: Where the remote does not say otherwise.
 MAX_RETRIES = 3
@@ -81,8 +82,8 @@ class Downloader:
     async def fetch(
         self, url: str, expected_size: int | None = None, expected_digests: Mapping[str, str | None] | None = None,
     ) -> TemporaryFile:
-        """Download ``url`` into a closed temporary file, which the caller discards. A download that breaks off goes on
-        where it stopped, if the upstream can do that.
+        """Download ``url`` into a closed temporary file, which the caller discards. A small one is in memory until its
+        path is asked for. A download that breaks off goes on where it stopped, if the upstream can do that.
 
         Raises:
             DownloadError: as `open`; also if the bytes are not of the expected size and digests.
@@ -197,7 +198,8 @@ class _Transfer:
             self.discard()
             if response.offset:
                 raise Transient("the server sent another range than was asked for")
-            self._temporary = self._storage.new_temporary()
+            small = response.size is not None and response.size <= MEMORY_SIZE
+            self._temporary = MemoryFile(self._storage) if small else self._storage.new_temporary()
         if self._size is not None and response.size is not None and response.size != self._size:
             raise Mismatch(self.url, f"it has {response.size} bytes where {self._size} were expected")
         await self._copy(response, self._temporary)

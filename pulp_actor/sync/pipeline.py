@@ -111,6 +111,7 @@ class Pipeline:
         async with asyncio.TaskGroup() as group:
             for _ in range(self._downloader.concurrency):
                 group.create_task(self._download_from(missing))
+        await asyncio.to_thread(batch.write_out)
 
     async def _download_from(self, files: Iterable[File]) -> None:
         for file in files:

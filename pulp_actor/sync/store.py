@@ -45,6 +45,7 @@ class Store:
     def resolve(self, batch: Batch) -> None:
         """Note in the batch which units and artifacts are there."""
         with transaction():
+            database.execute_sql(SQL.plan)
             self._find_units(batch.units)
             self._find_gaps(unit for unit in batch.units if unit.content_id is not None)
             self._find_artifacts(batch.without_bytes())
@@ -52,6 +53,7 @@ class Store:
     def save(self, batch: Batch) -> None:
         """Store what was downloaded, insert what is not there, and add every unit to the version: one transaction."""
         with transaction():
+            database.execute_sql(SQL.plan)
             database.execute_sql(SQL.lock_content, (CONTENT_LOCK,))
             self._store_downloads(batch)
             new = [unit for unit in batch.units if unit.content_id is None]

@@ -2,6 +2,10 @@
 -- key, then what hangs on them), so that syncs that share content cannot lock each other out. {table}, {key} and {columns}
 -- are put in from the model of a type of content.
 
+-- name: plan
+-- A batch is a few hundred look-ups in indexes of tables that may be of any size, or so new that nothing is known of them.
+SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off; SET LOCAL jit = off
+
 -- name: lock_content
 -- Held by whoever relies on content or artifacts that no version holds yet; see lock_cleanup. Does not wait for its like.
 SELECT pg_advisory_xact_lock_shared(%s)

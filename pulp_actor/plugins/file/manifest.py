@@ -17,6 +17,8 @@ MAX_LINE = 16 * 1024
 #: Bits of the table that tells which paths may have been seen before: 8 MiB.
 _SEEN_BITS = 1 << 26
 
+#: A line in the form that nearly all have. What it does not match may still be good; `_read_closely` tells.
+_LINE = re.compile(rb"([^\r\n\0]+),([0-9a-f]{64}),([0-9]{1,18})\r?\n?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _BAD_SEGMENTS = frozenset(("", ".", ".."))
 
@@ -44,35 +46,51 @@ def read(lines: Iterable[bytes], url: str) -> Iterator[Entry]:
     Raises:
         ManifestError: at the first line that is malformed or whose path leads out of the repository.
     """
+    match = _LINE.fullmatch
     for number, raw in enumerate(lines, 1):
-        line = raw.rstrip(b"\r\n")
-        if not line:
+        found = match(raw) if len(raw) <= MAX_LINE else None
+        if found is None:
+            if raw.strip():
+                yield _read_closely(raw, url, number)
             continue
-        if len(line) > MAX_LINE:
-            raise ManifestError(url, number, f"it is longer than {MAX_LINE} bytes")
-        try:
-            path, digest, size = line.decode().rsplit(",", 2)
-        except UnicodeDecodeError:
-            raise ManifestError(url, number, "it is not UTF-8") from None
-        except ValueError:
-            raise ManifestError(url, number, "it is not of the form relative_path,sha256,size") from None
-        digest = digest.strip().lower()
-        if not _DIGEST.fullmatch(digest):
-            raise ManifestError(url, number, f"{digest[:80]!r} is no SHA-256 digest")
-        size = size.strip()
-        if not (size.isascii() and size.isdigit() and len(size) < 19):
-            raise ManifestError(url, number, f"{size[:80]!r} is no size")
-        reason = path_fault(path)
-        if reason:
+        path = _decode(found[1], url, number)
+        # Only a path with one of these can be at fault.
+        if ("/" in path or "." in path) and (reason := path_fault(path)):
             raise ManifestError(url, number, reason)
-        yield Entry(path, digest, int(size), number)
+        yield Entry(path, found[2].decode(), int(found[3]), number)
+
+
+def _read_closely(raw: bytes, url: str, number: int) -> Entry:
+    """The entry of a line that is not quite as usual, or the reason why it is none."""
+    if len(raw) > MAX_LINE:
+        raise ManifestError(url, number, f"it is longer than {MAX_LINE} bytes")
+    try:
+        path, digest, size = _decode(raw.rstrip(b"\r\n"), url, number).rsplit(",", 2)
+    except ValueError:
+        raise ManifestError(url, number, "it is not of the form relative_path,sha256,size") from None
+    digest, size = digest.strip().lower(), size.strip()
+    if not _DIGEST.fullmatch(digest):
+        raise ManifestError(url, number, f"{digest[:80]!r} is no SHA-256 digest")
+    if not (size.isascii() and size.isdigit() and len(size) < 19):
+        raise ManifestError(url, number, f"{size[:80]!r} is no size")
+    reason = path_fault(path)
+    if reason:
+        raise ManifestError(url, number, reason)
+    return Entry(path, digest, int(size), number)
+
+
+def _decode(text: bytes, url: str, number: int) -> str:
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        raise ManifestError(url, number, "it is not UTF-8") from None
 
 
 def path_fault(path: str) -> str | None:
     """What is wrong with a relative path, or None: it must lead to a place below the repository."""
     if not path or not _BAD_SEGMENTS.isdisjoint(path.split("/")):
         return f"the path {path[:200]!r} is not a plain relative path"
-    if not path.isprintable() and any(character in path for character in "\0\r\n"):
+    if any(character in path for character in "\0\r\n"):
         return f"the path {path[:200]!r} contains a control character"
     return None
 
@@ -101,10 +119,12 @@ def check(lines: Iterable[bytes], again: Iterable[bytes], url: str) -> int:
 def _compare(lines: Iterable[bytes], url: str, places: set[int]) -> None:
     """Compare the entries that share a place in the table, nearly all by chance, by their paths."""
     first: dict[str, Entry] = {}
-    for entry in read(lines, url):
-        if hash(entry.relative_path) & (_SEEN_BITS - 1) not in places:
+    for number, raw in enumerate(lines, 1):
+        path = raw.rstrip(b"\r\n").rsplit(b",", 2)[0].decode()
+        if hash(path) & (_SEEN_BITS - 1) not in places or not raw.strip():
             continue
-        other = first.setdefault(entry.relative_path, entry)
+        entry = next(read((raw,), url))._replace(line=number)
+        other = first.setdefault(path, entry)
         if other[1:3] != entry[1:3]:
             raise ManifestError(
                 url, entry.line, f"{entry.relative_path!r} is another file than in line {other.line}")

@@ -85,9 +85,9 @@ def _write(file: TemporaryFile, version: RepositoryVersion) -> int:
 
 
 def _entries(version: RepositoryVersion) -> Iterator[list[tuple[str, str, int]]]:
-    """Path, digest and size of the version's files, some thousand at a time, through a cursor of the server."""
+    """Path, digest and size of the version's files, some thousand at a time; inside a transaction."""
     parameters = {"repository": str(version.repository_id), "number": version.number}  # type: ignore[attr-defined]
-    with database.connection().cursor(name="manifest_entries") as cursor:
-        cursor.execute(SQL.manifest_entries, parameters)
-        while rows := cursor.fetchmany(CHUNK):
-            yield rows
+    database.execute_sql(SQL.open_manifest_entries, parameters)
+    while rows := database.execute_sql(SQL.fetch_manifest_entries, (CHUNK,)).fetchall():
+        yield rows
+    database.execute_sql(SQL.close_manifest_entries)

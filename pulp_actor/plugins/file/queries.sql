@@ -1,6 +1,7 @@
--- name: manifest_entries
+-- name: open_manifest_entries
 -- Path, digest and size of every file of a version, in order of the path. The size of one whose bytes have not been saved is
 -- what a remote says of it.
+DECLARE manifest_entries NO SCROLL CURSOR FOR
 SELECT unit.relative_path, unit.digest, coalesce(artifact.size, known.size)
 FROM repository_content AS stay
 JOIN file_content AS unit ON unit.content_id = stay.content_id
@@ -14,6 +15,12 @@ LEFT JOIN LATERAL (
 WHERE stay.repository_id = %(repository)s AND stay.version_added <= %(number)s
   AND (stay.version_removed IS NULL OR stay.version_removed > %(number)s)
 ORDER BY unit.relative_path COLLATE "C"
+
+-- name: fetch_manifest_entries
+FETCH %s FROM manifest_entries
+
+-- name: close_manifest_entries
+CLOSE manifest_entries
 
 -- name: find_unit
 SELECT content_id FROM file_content

@@ -1,0 +1,185 @@
+"""Sync and publish, in units per second, with the memory and the time that a worker needs for them.
+
+    python -m tests.bench.sync_bench [--url postgresql://…] [--units 50000] [--flat 10000,200000]
+
+Each figure is taken in a fresh process, as a worker's first task. Without ``--url`` it starts a PostgreSQL of its own, with
+its default durability.
+"""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import click
+
+from tests.bench.harness import Row, new_server, report
+from tests.bench.sync_origin import SPAWN, origin
+
+Measured = dict[str, float]
+
+
+def _child(pipe: Any, url: str, data_dir: str, name: str, arguments: tuple[Any, ...]) -> None:
+    """Run one job in this fresh process and send what it took."""
+    from pulp_actor.db import configure, connected
+    from pulp_actor.plugins import load_plugins
+    from pulp_actor.settings import settings
+
+    settings.set("bench", DATA_DIR=data_dir, DATABASE_URL=url)
+    configure(url)
+    load_plugins()
+    clocks = _clocks()
+    with connected():
+        job = JOBS[name](*arguments)
+        clocks.clear()
+        cpu, begin = time.process_time(), time.perf_counter()
+        job()
+        wall = time.perf_counter() - begin
+    pipe.send({
+        "wall": wall, "python": time.process_time() - cpu,
+        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, **clocks,
+    })
+
+
+def _clocks() -> Measured:
+    """Seconds spent waiting for PostgreSQL and hashing, filled in as they pass."""
+    from pulp_actor.db import database
+    from pulp_actor.storage import Digester
+
+    clocks: Measured = {}
+
+    def timed(owner: Any, method: str, name: str) -> None:
+        inner = getattr(owner, method)
+
+        def outer(*args: Any, **kwargs: Any) -> Any:
+            begin = time.perf_counter()
+            try:
+                return inner(*args, **kwargs)
+            finally:
+                clocks[name] = clocks.get(name, 0.0) + time.perf_counter() - begin
+
+        setattr(owner, method, outer)
+
+    timed(database, "execute_sql", "postgresql")
+    timed(database, "commit", "postgresql")
+    timed(Digester, "update", "hashing")
+    return clocks
+
+
+def _sync_job(remote_id: str, repository_id: str, mirror: bool) -> Callable[[], None]:
+    from pulp_actor.plugins.file.actors import synchronize
+
+    return lambda: synchronize(remote_id, repository_id, mirror=mirror, optimize=False)
+
+
+def _publish_job(repository_id: str) -> Callable[[], None]:
+    from pulp_actor.models import Repository
+    from pulp_actor.plugins.file.actors import publish
+
+    version = Repository.get_by_id(repository_id).latest_version()
+    return lambda: publish(str(version.id))
+
+
+JOBS: dict[str, Callable[..., Callable[[], None]]] = {"sync": _sync_job, "publish": _publish_job}
+
+
+class Bench:
+    def __init__(self, url: str, data_dir: str, upstream: str) -> None:
+        from pulp_actor.db import configure
+        from pulp_actor.db.migrate import migrate
+        from pulp_actor.security.encryption import keyring
+        from pulp_actor.settings import settings
+
+        self.url, self.data_dir, self.upstream = url, data_dir, upstream
+        settings.set("bench", DATA_DIR=data_dir, DATABASE_URL=url)
+        keyring.create()
+        configure(url)
+        migrate()
+
+    def make(self, count: int, policy: str) -> tuple[str, str]:
+        """Keys of a remote with ``count`` units and of an empty repository."""
+        from pulp_actor.db import connected
+        from pulp_actor.identifiers import registry, uuid7
+        from pulp_actor.models import Remote, mutations
+
+        with connected():
+            remote = Remote.create(
+                type="file.file", name=str(uuid7()), url=f"{self.upstream}MANIFEST-{count}", policy=policy)
+            repository: Any = mutations.create(registry.by_path("repositories/file/file"), {"name": str(uuid7())})
+        return str(remote.id), str(repository.id)
+
+    def forget(self) -> None:
+        """Delete all content, so that the next sync finds nothing."""
+        from pulp_actor.db import connected, database
+
+        with connected():
+            database.execute_sql("TRUNCATE content, artifact, repository_content, repository CASCADE")
+
+    def run(self, name: str, *arguments: Any) -> Measured:
+        parent, child = SPAWN.Pipe()
+        process = SPAWN.Process(target=_child, args=(child, self.url, self.data_dir, name, arguments))
+        process.start()
+        child.close()
+        try:
+            return parent.recv()
+        finally:
+            process.join()
+
+
+def _row(name: str, count: int, measured: Measured, goal: float | None) -> Row:
+    rate = count / measured["wall"]
+    shares = {key: measured.get(key, 0.0) / measured["wall"] for key in ("postgresql", "hashing", "python")}
+    detail = ", ".join(f"{key} {share:.0%}" for key, share in shares.items())
+    return Row(
+        f"{name}, {count:,} units\n  {measured['memory']:.0f} MiB; {detail}", rate, "units/s",
+        goal="" if goal is None else f"≥ {goal:,.0f}", reached=None if goal is None else rate >= goal)
+
+
+def measure(bench: Bench, count: int, immediate_count: int) -> list[Row]:
+    rows = []
+    for policy, number, goal in (("on_demand", count, 5000), ("immediate", immediate_count, 1500)):
+        bench.forget()
+        remote, repository = bench.make(number, policy)
+        rows.append(_row(f"sync, {policy}", number, bench.run("sync", remote, repository, False), goal))
+        if policy == "on_demand":
+            again = bench.run("sync", remote, repository, False)
+            rows.append(_row("sync again, nothing changed", number, again, 20000))
+            mirrored = bench.run("sync", remote, repository, True)
+            rows.append(_row("sync again, mirror", number, mirrored, 20000))
+            rows.append(_row("publish", number, bench.run("publish", repository), 20000))
+    return rows
+
+
+def measure_memory(bench: Bench, counts: list[int]) -> list[Row]:
+    rows = []
+    for count in counts:
+        bench.forget()
+        measured = bench.run("sync", *bench.make(count, "on_demand"), False)
+        rows.append(Row(
+            f"peak memory, on_demand, {count:,} units", measured["memory"], "MiB",
+            yardstick="units/s", yardstick_value=count / measured["wall"], goal="< 250", reached=measured["memory"] < 250))
+    return rows
+
+
+@click.command()
+@click.option("--url", default="", help="PostgreSQL to use; it is emptied. By default one is started.")
+@click.option("--units", default=50_000)
+@click.option("--immediate-units", default=10_000)
+@click.option("--flat", default="", help="Unit counts to compare the memory of, separated by commas.")
+def main(url: str, units: int, immediate_units: int, flat: str) -> None:
+    with ExitStack() as stack:
+        url = url or stack.enter_context(new_server())
+        data_dir = stack.enter_context(tempfile.TemporaryDirectory())
+        bench = Bench(url, data_dir, stack.enter_context(origin()))
+        rows = measure(bench, units, immediate_units)
+        if flat:
+            rows += measure_memory(bench, [int(count) for count in flat.split(",")])
+    report("Sync and publish", rows, "sync")
+
+
+if __name__ == "__main__":
+    main()
