@@ -15,6 +15,7 @@ from peewee import Model
 from api.body import read_body
 from api.schemas.base import WireSchema
 from api.schemas.fields import Row
+from pulp_actor.db import transaction
 from pulp_actor.errors import NotFound, ValidationError
 from pulp_actor.identifiers import api_prefix, href_of, prn, registry
 from pulp_actor.models import mutations
@@ -116,11 +117,13 @@ class Call:
         immediate: bool = False,
     ) -> Dispatched:
         """Make a task for the user who asks. Resources are rows or names."""
-        return dispatch(
-            actor, kwargs=kwargs, exclusive=[_name(one) for one in exclusive], shared=[_name(one) for one in shared],
-            immediate=immediate, created_by=self.account.id if self.account else None, domain=DEFAULT_DOMAIN_ID,
-            diagnostics=self._diagnostics(),
-        )
+        with transaction():
+            return dispatch(
+                actor, kwargs=kwargs, exclusive=[_name(one) for one in exclusive],
+                shared=[_name(one) for one in shared], immediate=immediate,
+                created_by=self.account.id if self.account else None, domain=DEFAULT_DOMAIN_ID,
+                diagnostics=self._diagnostics(),
+            )
 
     def accepted(self, actor: str, kwargs: Mapping[str, Any], **options: Any) -> Answer:
         """Make a task and answer with its href."""

@@ -17,8 +17,8 @@ from peewee import Expression, fn
 
 from api.query_language import parse as parse_query
 from api.schemas.fields import Boolean, Choice, DateTime, Identifier, Integer, Text, WireField
+from api.schemas.references import parse
 from pulp_actor.errors import NotFound, ValidationError
-from pulp_actor.identifiers import parse_reference
 
 Condition = Callable[[Any], Any]
 
@@ -153,7 +153,7 @@ def custom(name: str, where: Condition, *, kind: WireField | None = None, many: 
 
 def key_of(text: str, *models: type) -> str:
     """The key in an href or PRN of one of ``models``. Raises NotFound, also for another kind of object."""
-    parsed = parse_reference(text)
+    parsed = parse(text)
     if models and not issubclass(parsed.resource.model, models):
         raise NotFound(f"{text} leads to another kind of object")
     return parsed.key
@@ -201,7 +201,7 @@ def _label_term(labels: Any, term: str) -> Any:
         raise MarshmallowError(f"{term!r} is not one of: key, !key, key=value, key!=value, key~part.")
     key, value = match["key"], match["value"]
     present = fn.jsonb_exists(labels, key)
-    text = Expression(labels, "->>", key)
+    text = fn.JSONB_EXTRACT_PATH_TEXT(labels, key)
     if match["not"]:
         return ~present
     if match["op"] is None:

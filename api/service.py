@@ -26,7 +26,8 @@ class Service(BaseApplication):
             "bind": settings.API_BIND, "workers": settings.API_PROCESSES, "threads": settings.API_THREADS,
             "worker_class": "gthread", "graceful_timeout": GRACEFUL_TIMEOUT, "keepalive": 75, "timeout": 120,
             "preload_app": True, "when_ready": _freeze, "post_worker_init": _enter, "worker_exit": _leave, "proc_name": "pulp-api",
-            "loglevel": settings.LOG_LEVEL.lower(), "logger_class": "api.service_logs.Logs", "control_socket_disable": True,
+            "loglevel": settings.LOG_LEVEL.lower(), "logger_class": "api.service_logs.Logs",
+            "control_socket_disable": True,
         }.items():
             self.cfg.set(name, value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from peewee import SQL, Select, fn
 
@@ -18,8 +19,8 @@ from api.schemas.nested import Object
 from api.schemas.references import show_href
 from pulp_actor.identifiers import prn_of
 from pulp_actor.models.resources import TASK
-from pulp_actor.queue import platform_broker
-from pulp_actor.queue.models import FINAL_STATES, ProgressReport, Task, TaskGroup, Worker
+from pulp_actor.queue.groups import cancel_group
+from pulp_actor.queue.models import ProgressReport, Task, TaskGroup, Worker
 
 
 class GroupProgressReport(WireSchema):
@@ -98,11 +99,8 @@ def task_group_rows() -> Select:
 def _cancel_group(call: Call) -> Answer:
     call.row()
     check_cancel(call)
-    open_tasks = Task.select().where(Task.group_id == call.keys["pulp_id"], Task.state.not_in(list(FINAL_STATES)))
-    keys = [task.id for task in open_tasks]
-    for key in keys:
-        platform_broker().engine.cancel(key)
-    return Answer(200 if keys else 409, call.endpoint.wire.show(call.row()))
+    canceled = cancel_group(UUID(call.keys["pulp_id"]))
+    return Answer(200 if canceled else 409, call.endpoint.wire.show(call.row()))
 
 
 def task_group_endpoint() -> Endpoint:

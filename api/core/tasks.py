@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from peewee import SQL, Expression, Select, fn
 
@@ -26,13 +27,13 @@ from api.operations import action, listing, reading
 from api.schemas.base import ObjectSchema, WireSchema, refuse
 from api.schemas.fields import Choice, DateTime, Integer, Json, ListOf, Row, Text, wire_time
 from api.schemas.nested import Object
-from api.schemas.references import Href, show_href
+from api.schemas.references import Href, parse, show_href
 from pulp_actor.errors import NotFound
-from pulp_actor.identifiers import href_of, parse_reference, prn_of
+from pulp_actor.identifiers import href_of, prn_of
 from pulp_actor.models import Artifact, User
 from pulp_actor.models.base import utcnow
 from pulp_actor.models.resources import TASK
-from pulp_actor.queue import platform_broker
+from pulp_actor.queue.groups import cancel_tasks
 from pulp_actor.queue.models import FINAL_STATES, STATES, CreatedResource, ProgressReport, Task, TaskGroup, Worker
 from pulp_actor.queue.models import ProfileArtifact as Recorded
 from pulp_actor.storage import get_storage
@@ -121,7 +122,7 @@ def _resource(text: str) -> str:
     """The name of a lock: an href stands for the PRN of the object, anything else for itself."""
     if not text.startswith("/"):
         return text.removeprefix("shared:")
-    parsed = parse_reference(text)
+    parsed = parse(text)
     return prn_of(parsed.resource, parsed.key)
 
 
@@ -196,7 +197,7 @@ def _cancel(call: Call) -> Answer:
     check_cancel(call)
     before = call.row()["state"]
     if before not in FINAL_STATES:
-        platform_broker().engine.cancel(call.keys["pulp_id"])
+        cancel_tasks([UUID(call.keys["pulp_id"])])
     return Answer(409 if before in FINAL_STATES else 200, call.endpoint.wire.show(call.row()))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from marshmallow import ValidationError
-from peewee import Model
+from peewee import IntegerField, Model
 
 from api.schemas.fields import Row, Show, WireField
 from pulp_actor.errors import NotFound
@@ -41,6 +41,15 @@ class Href(WireField):
         super().__init__(read_only=True, **kwargs)
 
 
+def parse(text: str) -> ParsedReference:
+    """`parse_reference`, for references whose key could be one of its type's only. Raises NotFound."""
+    parsed = parse_reference(text)
+    by_number = isinstance(parsed.resource.model._meta.primary_key, IntegerField)
+    if by_number != parsed.key.isdigit():
+        raise NotFound(f"{text} does not end in a key of its type")
+    return parsed
+
+
 def find_version(parsed: ParsedReference, text: str) -> RepositoryVersion:
     """The complete version that a reference leads to. Raises NotFound."""
     query = RepositoryVersion.select(RepositoryVersion, Repository).join(Repository).where(RepositoryVersion.complete)
@@ -67,15 +76,12 @@ def find_object(text: Any, model: type[Model], types: Sequence[str] = ()) -> Mod
     """
     if not isinstance(text, str):
         raise NotFound("a reference is an href or a PRN, as text")
-    parsed = parse_reference(text)
+    parsed = parse(text)
     if model is RepositoryVersion:
         return find_version(parsed, text)
     if parsed.version is not None or not _fits(parsed, model, types):
         raise NotFound(f"{text} leads to another kind of object than is needed here")
-    try:
-        row = parsed.resource.model.get_or_none(parsed.resource.model._meta.primary_key == parsed.key)
-    except (ValueError, OverflowError):
-        row = None
+    row = parsed.resource.model.get_or_none(parsed.resource.model._meta.primary_key == parsed.key)
     type_ = parsed.resource.type
     if row is None or (type_ is not None and getattr(row, "type", type_) != type_):
         raise NotFound(f"there is no object {text}")
