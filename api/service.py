@@ -25,7 +25,8 @@ class Service(BaseApplication):
         for name, value in {
             "bind": settings.API_BIND, "workers": settings.API_PROCESSES, "threads": settings.API_THREADS,
             "worker_class": "gthread", "graceful_timeout": GRACEFUL_TIMEOUT, "keepalive": 75, "timeout": 120,
-            "preload_app": True, "when_ready": _freeze, "post_worker_init": _enter, "worker_exit": _leave, "proc_name": "pulp-api",
+            "preload_app": True, "when_ready": _freeze, "post_worker_init": _enter, "worker_exit": _leave,
+            "proc_name": "pulp-api",
             "loglevel": settings.LOG_LEVEL.lower(), "logger_class": "api.service_logs.Logs",
             "control_socket_disable": True,
         }.items():
