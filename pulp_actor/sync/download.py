@@ -51,7 +51,7 @@ class Downloader:
         self.retries = MAX_RETRIES if remote.max_retries is None else max(0, remote.max_retries)
         self.concurrency = remote.download_concurrency or DOWNLOAD_CONCURRENCY
         self._first_wait = first_wait
-        self._proxy = proxy_options(remote)
+        self._proxies = {scheme: proxy_options(remote, scheme) for scheme in _DEFAULT_PORTS}
         self._origin = _origin(remote.url)
         self._rate = _Rate(remote.rate_limit)
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
@@ -160,12 +160,15 @@ class Downloader:
 
     async def _request(self, url: str, location: str, headers: dict[str, str] | None) -> aiohttp.ClientResponse:
         try:
-            if self._proxy:
+            origin = _origin(location)
+            options: dict[str, Any] = {"headers": headers or {}}
+            if proxy := self._proxies.get(origin[0]):
                 check_url(location)
-            session = self._session(trusted=_origin(location) == self._origin)
-            return await session.get(location, headers=headers, allow_redirects=False, **self._proxy)
-        except aiohttp.InvalidURL as error:
-            raise DownloadError(url, "this is not a URL") from error
+                options |= proxy | {"headers": {**options["headers"], **proxy.get("headers", {})}}
+            session = self._session(trusted=origin == self._origin)
+            return await session.get(location, allow_redirects=False, **options)
+        except ValueError as error:
+            raise DownloadError(url, "this is not a URL that can be asked for") from error
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             refusal = _refusal(error)
             if refusal is not None:
@@ -209,16 +212,19 @@ class _Transfer:
     async def _copy(self, response: Response, temporary: TemporaryFile) -> None:
         waiting: list[bytes] = []
         held = 0
-        async for chunk in response.raw_chunks():  # type: ignore[attr-defined]
-            waiting.append(chunk)
-            held += len(chunk)
-            if self._size is not None and temporary.size + held > self._size:
-                raise Mismatch(self.url, f"it has more than the {self._size} bytes that were expected")
-            if held >= THREAD_SIZE:
-                await asyncio.to_thread(temporary.write, b"".join(waiting))
-                waiting, held = [], 0
-        if waiting:
-            temporary.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
+        try:
+            async for chunk in response.raw_chunks():  # type: ignore[attr-defined]
+                waiting.append(chunk)
+                held += len(chunk)
+                if self._size is not None and temporary.size + held > self._size:
+                    raise Mismatch(self.url, f"it has more than the {self._size} bytes that were expected")
+                if held >= THREAD_SIZE:
+                    data, waiting, held = b"".join(waiting), [], 0
+                    await asyncio.to_thread(temporary.write, data)
+        finally:
+            # Also when the body breaks off, for the next attempt goes on from here.
+            if waiting:
+                temporary.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
 
     def finished(self) -> TemporaryFile:
         """The closed file. Raises Mismatch if it is not what it should be."""

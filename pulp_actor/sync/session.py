@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ssl
 import tempfile
 from pathlib import Path
@@ -29,14 +30,13 @@ def make_session(remote: Remote, *, trusted: bool) -> aiohttp.ClientSession:
         ConfigurationError: certificate or key cannot be used.
     """
     headers = {"User-Agent": f"pulp-actor/{__version__}", "Accept-Encoding": "identity"}
-    auth = None
     if trusted:
         headers |= header_table(remote.headers)
         if remote.username:
-            auth = aiohttp.BasicAuth(remote.username, remote.password or "")
+            headers["Authorization"] = basic_auth(remote.username, remote.password)
     return aiohttp.ClientSession(
         connector=checked_connector(ssl=tls_context(remote, trusted=trusted), limit=0, keepalive_timeout=KEEPALIVE),
-        headers=headers, auth=auth, timeout=timeouts(remote), auto_decompress=False, trust_env=False,
+        headers=headers, timeout=timeouts(remote), auto_decompress=False, trust_env=False,
     )
 
 
@@ -57,14 +57,21 @@ def timeouts(remote: Remote) -> aiohttp.ClientTimeout:
     )
 
 
-def proxy_options(remote: Remote) -> dict[str, Any]:
-    """What each request needs to go through the remote's proxy."""
+def proxy_options(remote: Remote, scheme: str) -> dict[str, Any]:
+    """What a request needs to go through the remote's proxy. Credentials stand in the request itself, or for https in the
+    one that asks the proxy for a tunnel."""
     if not remote.proxy_url:
         return {}
-    auth = None
+    options: dict[str, Any] = {"proxy": remote.proxy_url}
     if remote.proxy_username:
-        auth = aiohttp.BasicAuth(remote.proxy_username, remote.proxy_password or "")
-    return {"proxy": remote.proxy_url, "proxy_auth": auth}
+        credentials = {"Proxy-Authorization": basic_auth(remote.proxy_username, remote.proxy_password)}
+        options["proxy_headers" if scheme == "https" else "headers"] = credentials
+    return options
+
+
+def basic_auth(username: str, password: str | None) -> str:
+    """The value of an Authorization header (RFC 7617)."""
+    return "Basic " + base64.b64encode(f"{username}:{password or ''}".encode()).decode()
 
 
 def tls_context(remote: Remote, *, trusted: bool) -> ssl.SSLContext:

@@ -70,10 +70,14 @@ def test_nothing_to_change_makes_no_version(make_repository):
 
 def test_failure_leaves_everything_as_it_was(make_repository):
     repository = make_repository()
-    with pytest.raises(RuntimeError), new_version(repository) as version:
-        version.add([unit("a")])
-        version.flush()
-        raise RuntimeError
+    def fail():
+        with new_version(repository) as version:
+            version.add([unit("a")])
+            version.flush()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert members(repository) == {0: set()}
     assert database.execute_sql("SELECT count(*) FROM version_change").fetchone() == (0,)
 
