@@ -40,7 +40,7 @@ def test_the_result_and_the_error_of_a_task_are_kept(bench: Bench) -> None:
     assert "ZeroDivisionError" in failed.error["traceback"]
 
 
-@pytest.mark.parametrize("text", ["a NUL: \0", "half a pair: \ud800"])
+@pytest.mark.parametrize("text", ["a NUL: \0", "half a pair: \ud800"], ids=["NUL", "surrogate"])
 def test_an_error_that_the_database_cannot_keep_as_it_is_still_ends_the_task(bench: Bench, text: str) -> None:
     def fail() -> None:
         raise ValueError(text)
