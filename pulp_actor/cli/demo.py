@@ -7,6 +7,7 @@ demo disturbs nothing and needs nothing but itself.
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import signal
 import sys
@@ -27,7 +28,6 @@ from rich.console import Console
 
 from pulp_actor.cli.client import Client
 from pulp_actor.cli.mirror import MANIFEST, run_mirror
-from pulp_actor.cli.platform import Platform
 from pulp_actor.errors import PulpActorError
 from pulp_actor.settings import settings
 
@@ -70,6 +70,8 @@ def demo(files: int) -> None:
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGHUP, _leave)
     with tempfile.TemporaryDirectory(prefix="pulp-actor-demo-") as folder:
+        # dramatiq makes a folder for its metrics as soon as it is imported: here, it goes with the rest.
+        os.environ.update(dramatiq_prom_db=str(Path(folder) / "metrics"))
         steps = Steps(console)
         with steps.step(f"an origin with {files} files") as details:
             digests = make_origin(Path(folder) / "origin", files)
@@ -116,6 +118,8 @@ class _QuietHandler(SimpleHTTPRequestHandler):
 
 
 def _run(steps: Steps, data_dir: Path, origin: str, digests: dict[str, str]) -> None:
+    from pulp_actor.cli.platform import Platform
+
     settings.set("demo", DATA_DIR=str(data_dir), DATABASE_URL="", API_BIND="127.0.0.1:0", CONTENT_BIND="127.0.0.1:0")
     # The data goes with the directory: it need not survive a power cut.
     platform = Platform(database_options={"fsync": "off"})

@@ -168,6 +168,8 @@ class Platform:
         settings.set(settings.source("DATA_DIR"), DATA_DIR=str(settings.data_dir))
         environment = os.environ | settings.environment()
         environment.pop("PULP_ADMIN_PASSWORD", None)
+        # dramatiq keeps its metrics in files of a fixed name in /tmp, where another platform or user may have theirs.
+        environment |= {f"dramatiq_prom_{what}": str(self.run_dir.path / f"metrics.{what}") for what in ("db", "lock")}
         for service in (
             Service("content", "content.service", self.logs / "content.log", STOP_MARGIN),
             Service("api", "api.service", self.logs / "api.log", 30 + STOP_MARGIN),

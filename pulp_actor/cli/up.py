@@ -16,6 +16,7 @@ import sys
 from typing import Any, NoReturn
 
 import click
+import psutil
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -69,8 +70,10 @@ def down(data_dir: str | None) -> None:
     facts = run_dir.read()
     if facts is None:
         raise ConfigurationError(f"the platform in {settings.data_dir} is starting or stopping; try again in a moment")
-    os.kill(facts.pid, signal.SIGTERM)
+    keeper = psutil.Process(facts.pid)
+    keeper.terminate()
     run_dir.wait_until_released()
+    keeper.wait()
     print("stopped")
 
 

@@ -32,10 +32,15 @@ def command_environment(directory: Path, **settings: str) -> dict[str, str]:
     } | {f"PULP_{name}": value for name, value in settings.items()}
 
 
-def pulp_actor(directory: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run the ``pulp-actor`` command and return what came of it."""
+def pulp_actor(
+    directory: Path, *arguments: str, temporary: Path | None = None, **settings: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the ``pulp-actor`` command, with its temporary files in ``temporary``, and return what came of it."""
+    environment = command_environment(directory, **settings)
+    if temporary is not None:
+        environment["TMPDIR"] = str(temporary)
     return subprocess.run(
-        [sys.executable, "-m", "pulp_actor.cli.main", *arguments], env=command_environment(directory, **settings),
+        [sys.executable, "-m", "pulp_actor.cli.main", *arguments], env=environment,
         capture_output=True, text=True, check=False, timeout=COMMAND_TIMEOUT, cwd=directory,
     )
 
