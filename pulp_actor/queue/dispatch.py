@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, unwrap
 from typing import Any
 from uuid import UUID
 
+import psycopg2
 from dramatiq.errors import ActorNotFound
 from dramatiq.message import Message
+from peewee import DataError
 from psycopg2.extras import Json
 
 from pulp_actor.db import database, transaction
@@ -19,7 +22,7 @@ from pulp_actor.queue.actors import platform_broker
 from pulp_actor.queue.broker import TaskBroker
 from pulp_actor.queue.context import CurrentTask, ImmediateTask, _current, current_task
 from pulp_actor.queue.engine import SQL
-from pulp_actor.queue.errors import UnknownActor
+from pulp_actor.queue.errors import UnknownActor, UnstorableResult
 from pulp_actor.queue.failures import failure
 
 
@@ -70,7 +73,7 @@ def dispatch(
     if priority is not None:
         options["priority"] = priority
     message = declared.message_with_options(args=tuple(args), kwargs=dict(kwargs or {}), **options)
-    if immediate and delay is None and not iscoroutinefunction(declared.fn):
+    if immediate and delay is None and not iscoroutinefunction(unwrap(declared.fn)):
         return _run_or_enqueue(broker, message, declared.fn)
     broker.enqueue(message, delay=None if delay is None else int(delay * 1000))
     return Dispatched(UUID(message.message_id), "waiting")
@@ -106,12 +109,22 @@ def _call(context: CurrentTask, function: Callable[..., Any], message: Message) 
     token = _current.set(context)
     try:
         with transaction():
-            return "completed", function(*message.args, **message.kwargs), None
+            result = function(*message.args, **message.kwargs)
+            _check_storable(result)
+            return "completed", result, None
     except Exception as error:
         context.created_resources.clear()
         return "failed", None, failure(error)
     finally:
         _current.reset(token)
+
+
+def _check_storable(result: Any) -> None:
+    """Raises UnstorableResult unless the result can be kept: else recording it would undo the caller's transaction."""
+    try:
+        database.execute_sql("SELECT %s::jsonb", (json.dumps(result),))
+    except (TypeError, ValueError, DataError, psycopg2.DataError) as error:
+        raise UnstorableResult(error) from None
 
 
 def _write_records(context: CurrentTask, task_id: UUID) -> None:

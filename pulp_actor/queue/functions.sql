@@ -155,6 +155,7 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bit
 DECLARE
     t record;
     blockers_now integer;
+    attempts integer;
 BEGIN
     PERFORM task_lock(
         ARRAY(SELECT DISTINCT r FROM jsonb_array_elements(p_tasks) AS x, jsonb_array_elements_text(x -> 'exclusive') AS r),
@@ -167,8 +168,10 @@ BEGIN
             created_by integer, logging_cid text, parent_id uuid, group_id uuid, diagnostics text[])
     LOOP
         -- A message may be sent again: while its task is unfinished that changes nothing, after that it runs anew.
+        attempts := 0;
         IF EXISTS (SELECT FROM task WHERE id = t.id) THEN
-            DELETE FROM task WHERE id = t.id AND state IN ('completed', 'failed', 'canceled', 'skipped');
+            DELETE FROM task WHERE id = t.id AND state IN ('completed', 'failed', 'canceled', 'skipped')
+            RETURNING attempt INTO attempts;
             CONTINUE WHEN NOT FOUND;
         END IF;
         blockers_now := 0;
@@ -177,12 +180,12 @@ BEGIN
         END IF;
         INSERT INTO task (
             id, actor, queue, message, exclusive, shared, blockers, priority, fair_key, eta, retry_on_loss, immediate,
-            domain_id, created_by, logging_cid, parent_id, group_id, diagnostics, unblocked_at)
+            domain_id, created_by, logging_cid, parent_id, group_id, diagnostics, attempt, unblocked_at)
         VALUES (
             t.id, t.actor, t.queue, t.message, t.exclusive, t.shared, blockers_now, t.priority, t.fair_key,
             clock_timestamp() + t.delay * interval '1 second', t.retry_on_loss, t.immediate,
             coalesce(t.domain_id, '00000000-0000-7000-8000-000000000001'), t.created_by, t.logging_cid, t.parent_id,
-            t.group_id, t.diagnostics,
+            t.group_id, t.diagnostics, attempts,
             CASE WHEN blockers_now = 0 AND t.delay IS NULL THEN clock_timestamp() END);
         IF t.delay IS NOT NULL THEN
             PERFORM pg_notify('pulp_task_delayed', '');

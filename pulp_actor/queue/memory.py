@@ -92,7 +92,7 @@ class MemoryEngine:
                 if known is not None and known.state not in FINAL:
                     continue
                 self.tasks.pop(spec.id, None)
-                task = self.tasks[spec.id] = MemoryTask(spec, spec.message)
+                task = self.tasks[spec.id] = MemoryTask(spec, spec.message, attempt=known.attempt if known else 0)
                 self._wait(task, spec.delay)
 
     def claim(self, queue: str, worker: UUID) -> Claim | None:
@@ -165,7 +165,7 @@ class MemoryEngine:
             return True
 
     def lose(self, worker: UUID) -> None:
-        """What becomes of the tasks of a worker that died."""
+        """What becomes of the tasks of a worker that died, in order of dispatch."""
         for running in self.running_of([worker]):
             if running.canceling:
                 self.finish(running, "canceled")

@@ -103,10 +103,11 @@ SELECT id, kind, name, beat, pg_try_advisory_xact_lock_shared(hashtextextended(i
 WHERE gone_at IS NULL
 
 -- name: orphaned
--- What runs under a lease that has ended.
+-- What runs under a lease that has ended, in order of dispatch, so that what is to run again rejoins its lines in it.
 SELECT t.id, t.worker_id, t.attempt, t.state, t.retry_on_loss, coalesce(w.name, t.worker_id::text)
 FROM task AS t LEFT JOIN worker AS w ON w.id = t.worker_id
 WHERE t.state IN ('running', 'canceling') AND (w.id IS NULL OR w.gone_at IS NOT NULL)
+ORDER BY t.seq
 
 -- name: elect
 -- One process at a time keeps house.
