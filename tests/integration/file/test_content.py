@@ -1,0 +1,89 @@
+"""Making units of file content from what a client brings."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from pulp_actor.errors import ValidationError
+from pulp_actor.identifiers import href, registry
+from pulp_actor.models import Content, ContentArtifact, Upload, mutations
+from pulp_actor.plugins.file.content import create_file_content
+from pulp_actor.plugins.file.models import FileContent
+from pulp_actor.storage import get_storage
+from pulp_actor.storage.artifacts import store_artifact
+from pulp_actor.storage.uploads import add_chunk
+from pulp_actor.sync import DownloadError
+from pulp_actor.versions import PathTaken
+from tests.integration.file.conftest import paths
+
+
+def artifact(data: bytes):
+    file = get_storage().new_temporary()
+    file.write(data)
+    return store_artifact(file)
+
+
+def test_unit_of_an_artifact(connection):
+    unit = create_file_content(artifact(b"x"), "dir/x", pulp_labels={"a": "b"})
+    assert (unit.digest, unit.relative_path) == (hashlib.sha256(b"x").hexdigest(), "dir/x")
+    entry = ContentArtifact.get()
+    assert (entry.content_id, entry.relative_path, entry.artifact.sha256) == (unit.content_id, "dir/x", unit.digest)
+    assert Content.get().pulp_labels == {"a": "b"}
+    assert href(unit) == f"/pulp/api/v3/content/file/files/{unit.content_id}/"
+
+
+def test_same_unit_again_is_the_same_and_wanted_anew(connection):
+    first = create_file_content(artifact(b"x"), "x")
+    before = Content.get().timestamp_of_interest
+    assert create_file_content(artifact(b"x"), "x").content_id == first.content_id
+    assert Content.get().timestamp_of_interest > before
+    assert Content.select().count() == 1
+
+
+@pytest.mark.parametrize("path", ["../x", "/x", "a//x", "", "x\n", "a\0"])
+def test_path_that_escapes(path, connection):
+    with pytest.raises(ValidationError, match="relative_path"):
+        create_file_content(artifact(b"x"), path)
+
+
+def test_into_a_repository(make_repository, task):
+    repository = make_repository()
+    create_file_content(artifact(b"x"), "x", repository)
+    assert paths(repository.latest_version()) == {"x"}
+    assert task.created_resources[0][0].endswith("/versions/1/")
+    create_file_content(artifact(b"other"), "x", repository)
+    assert paths(repository.latest_version()) == {"x"}
+    with pytest.raises(PathTaken):
+        create_file_content(artifact(b"third"), "x", repository, overwrite=False)
+    assert repository.latest_version().number == 2
+
+
+def create(**data):
+    return mutations.create(registry.by_path("content/file/files"), data)
+
+
+def test_as_the_api_asks_for_it(make_repository, upstream, task):
+    repository = make_repository()
+    create(artifact_id=str(artifact(b"one").id), relative_path="one", repository_id=str(repository.id))
+    upload = Upload.create(size=3)
+    file = get_storage().new_temporary()
+    file.write(b"two")
+    add_chunk(upload, 0, file)
+    create(upload_id=str(upload.id), relative_path="two", repository_id=str(repository.id))
+    upstream.files["three"] = b"three"
+    create(file_url=f"{upstream.url}three", relative_path="three", downloader_config={"headers": [{"X-A": "1"}]})
+    assert paths(repository.latest_version()) == {"one", "two"}
+    assert FileContent.get(FileContent.relative_path == "three").digest == hashlib.sha256(b"three").hexdigest()
+    assert upstream.headers[0]["X-A"] == "1"
+
+
+def test_source_that_is_not_there(connection, upstream):
+    with pytest.raises(ValidationError, match="artifact"):
+        create(artifact_id="00000000-0000-7000-8000-000000000000", relative_path="x")
+    with pytest.raises(DownloadError, match="404"):
+        create(file_url=f"{upstream.url}x", relative_path="x")
+    with pytest.raises(ValidationError, match="artifact"):
+        create(relative_path="x")
+    assert FileContent.select().count() == 0
