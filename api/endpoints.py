@@ -105,6 +105,8 @@ class Endpoint:
         schema: what an object looks like.
         rows: makes the query for all rows there are; its columns are what ``schema`` shows.
         resource: the type of its objects, where they all have one.
+        counted: makes a cheaper query with as many rows as ``rows`` has, to be filtered in the same way.
+        known_count: the number of rows that a list's parameters select, where it is known without counting.
         filters: what the list can be filtered and ordered by.
         keys: the variable parts of an object's path, outermost first. All but the last stand in ``path``.
         parent: whether the object that the outer keys name exists; None where there is none to ask for.
@@ -120,6 +122,8 @@ class Endpoint:
     schema: type[WireSchema] | None = None
     rows: Callable[[], Select] | None = None
     resource: ResourceType | None = None
+    counted: Callable[[], Select] | None = None
+    known_count: Callable[[Mapping[str, Sequence[str]]], int | None] | None = None
     filters: FilterSet = field(default_factory=FilterSet)
     keys: Sequence[Key] = ()
     parent: Callable[[Mapping[str, str]], bool] | None = None

@@ -28,13 +28,25 @@ def _list(call: Call) -> Answer:
     show = endpoint.wire.shower(call.values("fields"), call.values("exclude_fields"))
     if endpoint.parent is not None and not endpoint.parent(call.keys):
         raise NotFound("there is no such object")
+    conditions = [*endpoint.scope(call.keys), *conditions]
     query = endpoint.rows()
-    for condition in (*endpoint.scope(call.keys), *conditions):
+    for condition in conditions:
         query = query.where(condition)
     with limited(costly):
-        total = count(query)
+        total = _count(call, conditions)
         rows = fetch(query.order_by(*order).limit(page.limit).offset(page.offset)) if page.offset < total else []
     return Answer(200, page.body(call.url, call.params, total, [show(row) for row in rows]))
+
+
+def _count(call: Call, conditions: list[Any]) -> int:
+    endpoint = call.endpoint
+    known = endpoint.known_count(call.params) if endpoint.known_count is not None else None
+    if known is not None:
+        return known
+    query = (endpoint.counted or endpoint.rows)()  # type: ignore[misc]
+    for condition in conditions:
+        query = query.where(condition)
+    return count(query)
 
 
 def listing(**options: Any) -> Operation:

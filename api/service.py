@@ -9,7 +9,9 @@ from typing import Any
 from gunicorn.app.base import BaseApplication
 
 from api.app import make_app
+from api.auth import accounts
 from pulp_actor.bootstrap import bootstrap
+from pulp_actor.db.listen import ListenHub
 from pulp_actor.errors import ConfigurationError
 from pulp_actor.queue import presence
 from pulp_actor.settings import settings
@@ -43,14 +45,18 @@ def _freeze(_server: Any) -> None:
 
 
 def _enter(worker: Any) -> None:
-    """A worker process is ready: it shows that it is online."""
+    """A worker process is ready: it shows that it is online, and hears when users change."""
     worker.presence = presence.register("api")
+    worker.hub = ListenHub(application_name="pulp-api listen")
+    accounts.listen(worker.hub)
+    worker.hub.start()
 
 
 def _leave(server: Any, worker: Any) -> None:
-    here = getattr(worker, "presence", None)
-    if here is not None:
-        here.stop()
+    for name in ("presence", "hub"):
+        here = getattr(worker, name, None)
+        if here is not None:
+            here.stop()
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -11,11 +12,12 @@ from peewee import JOIN, Model, Select, fn
 
 from api.core.common import columns, labelling, newest_first, orderings
 from api.endpoints import Endpoint, Operation
-from api.filters import Filter, FilterSet, choice_filters, custom, identity_filters, label_filter
+from api.filters import PAGING, Filter, FilterSet, choice_filters, custom, identity_filters, label_filter
 from api.operations import listing, reading
 from api.schemas.base import ObjectSchema
 from api.schemas.fields import Json, Labels, Number, Row, Text
 from api.schemas.references import find_object
+from pulp_actor.errors import NotFound
 from pulp_actor.identifiers import ResourceType, href_of, prn_of, registry
 from pulp_actor.models import (
     Artifact,
@@ -90,8 +92,11 @@ def any_content_rows() -> Select:
     return Content.select(*columns(Content), artifacts.alias("artifacts")).where(Content.type.in_(list(content_types())))
 
 
-def content_rows(model: type[DetailContent]) -> Select:
-    """All units of one type that has one artifact each: the unit, its own columns, its artifact's key and digests."""
+def content_rows(model: type[DetailContent], type_: str) -> Select:
+    """All units of one type that has one artifact each: the unit, its own columns, its artifact's key and digests.
+
+    The type is asked for although ``model`` knows it: the index that holds units in order begins with it.
+    """
     digests = [getattr(Artifact, name).alias(f"artifact_{name}") for name in DIGESTS]
     own = [f for f in model._meta.sorted_fields if f.name not in ("content", "domain_id")]
     return (
@@ -99,7 +104,34 @@ def content_rows(model: type[DetailContent]) -> Select:
         .join(Content)
         .join(ContentArtifact, JOIN.LEFT_OUTER, on=ContentArtifact.content == Content.id)
         .join(Artifact, JOIN.LEFT_OUTER, on=ContentArtifact.artifact == Artifact.id)
+        .where(Content.type == type_)
     )
+
+
+def counted_content(model: type[DetailContent], type_: str) -> Select:
+    """As many rows as `content_rows`, without what is only shown."""
+    return model.select(model.content).join(Content).where(Content.type == type_)
+
+
+#: Parameter that selects by a version -> the part of its summary that says how many units that are.
+_SUMMARIES = {
+    "repository_version": "present", "repository_version_added": "added", "repository_version_removed": "removed",
+}
+
+
+def known_count(params: Mapping[str, Sequence[str]], type_: str | None = None) -> int | None:
+    """How many units (of one type, or of all that have a list) a version holds, added or removed, if that is all that the
+    parameters ask for; from the version's own summary."""
+    asked = [name for name in params if name not in PAGING]
+    if len(asked) != 1 or asked[0] not in _SUMMARIES:
+        return None
+    try:
+        summary = _version(params[asked[0]][-1]).content_summary.get(_SUMMARIES[asked[0]])
+    except NotFound:
+        return None
+    if summary is None:
+        return None
+    return sum(number for one, number in summary.items() if one == type_ or (type_ is None and one in content_types()))
 
 
 def _members(key: Any, *conditions: Any) -> Any:
@@ -191,6 +223,6 @@ def generic_endpoints() -> list[Endpoint]:
     """The list over units of all types."""
     filters = content_filters(*choice_filters("pulp_type", Content.type, sorted({*content_types(), *CORE_TYPES})))
     return [Endpoint(
-        path="content", tag="Content", schema=AnyContentSchema, rows=any_content_rows,
+        path="content", tag="Content", schema=AnyContentSchema, rows=any_content_rows, known_count=known_count,
         filters=FilterSet(filters.filters, {"pk": Content.id}, newest_first(Content)), operations=[listing()],
     )]

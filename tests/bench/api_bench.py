@@ -118,8 +118,9 @@ def fill(units: int) -> dict[str, Any]:
             "INSERT INTO content_artifact (id, content_id, relative_path)"
             " SELECT gen_random_uuid(), content_id, relative_path FROM file_content")
         database.execute_sql(
-            "INSERT INTO repository_version (id, repository_id, number, complete) VALUES"
-            " (gen_random_uuid(), %s, 1, true)", (repository.id,))
+            "INSERT INTO repository_version (id, repository_id, number, complete, content_summary) VALUES"
+            " (gen_random_uuid(), %s, 1, true, jsonb_build_object('present', jsonb_build_object('file.file', %s::int)))",
+            (repository.id, units))
         database.execute_sql(
             "INSERT INTO repository_content (repository_id, content_id, version_added) SELECT %s, id, 1 FROM content",
             (repository.id,))

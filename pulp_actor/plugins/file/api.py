@@ -5,7 +5,14 @@ from __future__ import annotations
 from functools import partial
 
 from api.call import Answer, Call
-from api.core.content import ContentSchema, content_filters, content_operations, content_rows
+from api.core.content import (
+    ContentSchema,
+    content_filters,
+    content_operations,
+    content_rows,
+    counted_content,
+    known_count,
+)
 from api.core.distributions import (
     DistributionSchema,
     distribution_filters,
@@ -176,7 +183,8 @@ endpoints = [
     _remote_endpoint(GIT, "git", "Remotes: Git", FileGitRemoteSchema),
     Endpoint(
         path="content/file/files", tag="Content: Files", component="file", schema=FileContentSchema,
-        rows=partial(content_rows, FileContent), resource=registry.by_path("content/file/files"),
+        rows=partial(content_rows, FileContent, TYPE), counted=partial(counted_content, FileContent, TYPE),
+        known_count=partial(known_count, type_=TYPE), resource=registry.by_path("content/file/files"),
         keys=[Key("pulp_id", Content.id)],
         filters=content_filters(
             *text_filters("relative_path", FileContent.relative_path),
