@@ -88,6 +88,7 @@ class EmbeddedServer:
         self._options = dict(options or {})
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: IO[bytes] | None = None
+        self._log_start = 0
 
     @property
     def url(self) -> str:
@@ -213,6 +214,7 @@ class EmbeddedServer:
             "-c", f"unix_socket_directories={socket_folder(self.directory)}",
         )
         with self.log.open("ab") as log:
+            self._log_start = log.tell()
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.directory,
                 # A group of its own: Ctrl-C in the terminal is for the owner, who stops its children in order.
@@ -243,8 +245,13 @@ class EmbeddedServer:
             conn.close()
 
     def _last_words(self) -> str:
-        lines = self.log.read_text(errors="replace").strip().splitlines()[-20:]
-        return next((line for line in lines if "FATAL" in line or "PANIC" in line), lines[-1] if lines else "no log")
+        """The end of what the server logged since it was started, in a line."""
+        with self.log.open("rb") as log:
+            log.seek(self._log_start)
+            lines = log.read().decode(errors="replace").splitlines()
+        # Without "2026-01-01 12:00:00.000 UTC [123] LOG:  "; that it is starting is what we were told while we asked.
+        texts = [re.sub(r"^.*? \[\d+\] [A-Z]+: +", "", line) for line in lines if "starting up" not in line]
+        return "; ".join(texts[-3:]) or "it logged nothing"
 
 
 def _create_database(conn: Any) -> None:
