@@ -5,6 +5,7 @@ demand, and must never hold a database connection while a response streams.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from aiohttp import web
 
@@ -45,18 +46,16 @@ class ContentServer:
         self.downloads = Downloads(self.threads)
         self._prefix = settings.CONTENT_PATH_PREFIX
 
-    def application(self) -> web.Application:
-        """The aiohttp application."""
-        application = web.Application()
-        application.router.add_route("*", "/{path:.*}", self.handle)
-        application.on_cleanup.append(self._close)
-        return application
+    def server(self, **options: Any) -> web.Server:
+        """The aiohttp server; ``options`` are its own. It has no router, because there is but one handler."""
+        return web.Server(self.handle, handler_cancellation=True, **options)
 
-    async def _close(self, _: web.Application) -> None:
+    async def close(self) -> None:
+        """Break off what is under way."""
         await self.downloads.close()
         self.threads.close()
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer any request."""
         if request.method not in ("GET", "HEAD"):
             return _text(405, "only GET and HEAD work here", {"Allow": "GET, HEAD"})
@@ -81,13 +80,13 @@ class ContentServer:
             logger.error("a path cannot be served", path=path, reason=str(error))
             return _text(502, "this file cannot be served now")
 
-    async def _root(self, request: web.Request) -> web.StreamResponse:
+    async def _root(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method == "HEAD":
             return _text(200, "200: OK", type_="text/html")  # the health check
         page = await self.threads.run(list_distributions, request.query.get("after", ""))
         return render(request, self._prefix, page, up=False)
 
-    async def _answer(self, request: web.Request, path: str) -> web.StreamResponse:
+    async def _answer(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         found, hit = await self.resolver.resolve(path)
         request[CACHE] = "hit" if hit else "miss"
         if found.view is None:
@@ -105,7 +104,7 @@ class ContentServer:
             return render(request, f"{self._prefix}{path}", page)
         return _nothing()
 
-    async def _send(self, request: web.Request, path: str, found: Resolution, file: File) -> web.StreamResponse:
+    async def _send(self, request: web.BaseRequest, path: str, found: Resolution, file: File) -> web.StreamResponse:
         assert found.view is not None
         extra = extra_headers(found.view, file)
         if file.key is None:
@@ -121,7 +120,7 @@ class ContentServer:
             sent = await self.downloads.send(request, file, extra, damaged=True)
             return sent if not isinstance(sent, File) else await self.sender.send(request, sent, extra)
 
-    def _redirect(self, path: str, request: web.Request) -> web.Response:
+    def _redirect(self, path: str, request: web.BaseRequest) -> web.Response:
         query = f"?{request.query_string}" if request.query_string else ""
         return _text(302, "", {"Location": f"{self._prefix}{encode(path)}{query}"})
 

@@ -34,7 +34,7 @@ class Check:
 
     __slots__ = ("guard", "request", "threads", "view")
 
-    def __init__(self, guard: Guard, request: web.Request, view: View, threads: DatabaseThreads) -> None:
+    def __init__(self, guard: Guard, request: web.BaseRequest, view: View, threads: DatabaseThreads) -> None:
         self.guard = guard
         self.request = request
         self.view = view
@@ -53,7 +53,7 @@ def checker(type_: str) -> Callable[[Checker], Checker]:
     return register
 
 
-async def authorize(view: View, request: web.Request, threads: DatabaseThreads) -> None:
+async def authorize(view: View, request: web.BaseRequest, threads: DatabaseThreads) -> None:
     """Raises Forbidden unless ``request`` may see what is below ``view``."""
     if view.guard is not None:
         await check(Check(view.guard, request, view, threads))

@@ -90,7 +90,7 @@ def _page(entries: list[Entry], limit: int) -> Page:
     return Page(entries[:limit], entries[limit - 1].name if len(entries) > limit else None)
 
 
-def render(request: web.Request, title: str, page: Page, *, up: bool = True) -> web.Response:
+def render(request: web.BaseRequest, title: str, page: Page, *, up: bool = True) -> web.Response:
     """The page as the client wants it: JSON if it asks for that, else HTML."""
     link = f"?after={quote(page.after, safe='')}" if page.after is not None else None
     if "application/json" in request.headers.get("Accept", ""):

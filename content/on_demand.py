@@ -18,11 +18,11 @@ from aiohttp import web
 from content.database import UNAVAILABLE, DatabaseThreads
 from content.serve import Plan, abort, conditional, describe, only_headers
 from content.sources import Source, find_saved, find_sources, mark_failed, save
+from content.upstreams import Upstreams
 from content.views import File
 from pulp_actor.errors import PulpActorError
 from pulp_actor.logs import get_logger
 from pulp_actor.storage import StorageError, TemporaryFile, get_storage
-from pulp_actor.sync.download import Downloader
 from pulp_actor.sync.errors import DownloadError
 from pulp_actor.sync.responses import Response
 
@@ -33,8 +33,6 @@ READ_SIZE = 128 * 1024
 #: Writes of less than this are not worth a thread.
 INLINE_WRITE = 16 * 1024
 
-#: Further attempts with one source before the next is tried.
-MAX_RETRIES = 1
 #: Seconds for which a download that has been saved is remembered.
 LINGER = 1.0
 
@@ -59,10 +57,11 @@ class Downloads:
     def __init__(self, threads: DatabaseThreads) -> None:
         self._threads = threads
         self._writers = ThreadPoolExecutor(4, thread_name_prefix="download")
+        self._upstreams = Upstreams()
         self._running: dict[uuid.UUID, Download] = {}
 
     async def send(
-        self, request: web.Request, file: File, extra: Mapping[str, str], *, damaged: bool = False,
+        self, request: web.BaseRequest, file: File, extra: Mapping[str, str], *, damaged: bool = False,
     ) -> web.StreamResponse | File:
         """Answer a GET or HEAD with ``file`` while it is fetched. If its bytes have been saved meanwhile, returns it with
         them instead, for the caller to send.
@@ -78,7 +77,8 @@ class Downloads:
             if not damaged and (saved := await self._threads.run(find_saved, file)):
                 return saved
             sources = await self._threads.run(find_sources, file.content_artifact_id)
-            download = self._running.get(file.content_artifact_id) or Download(file, sources, self._threads, self._writers)
+            download = self._running.get(file.content_artifact_id) or Download(
+                file, sources, self._threads, self._writers, self._upstreams)
         if download.saved is not None:
             return download.saved
         headers, validators = describe(file.path, download.size, download.sha256, None)
@@ -111,6 +111,7 @@ class Downloads:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._upstreams.close()
         self._writers.shutdown(wait=False, cancel_futures=True)
 
 
@@ -119,6 +120,7 @@ class Download:
 
     def __init__(
         self, file: File, sources: list[Source], threads: DatabaseThreads, writers: ThreadPoolExecutor,
+        upstreams: Upstreams,
     ) -> None:
         self.file = file
         self.sources = [source for source in sources if not source.cooling]
@@ -132,6 +134,7 @@ class Download:
         self._known = bool(sources)
         self._threads = threads
         self._writers = writers
+        self._upstreams = upstreams
         self._temporary: TemporaryFile | None = None
         self._descriptor = -1
         self._written = 0
@@ -248,11 +251,11 @@ class Download:
     async def _fetch_from(self, source: Source) -> None:
         """Append what is still missing to the temporary file."""
         assert self._temporary is not None
-        async with Downloader(source.remote) as downloader:
-            # A client waits: better the next remote than many attempts with one.
-            downloader.retries = min(downloader.retries, MAX_RETRIES)
-            async with downloader.open(source.url, offset=self._written) as response:
-                await self._take(response, source)
+        async with (
+            self._upstreams.use(source.remote) as downloader,
+            downloader.open(source.url, offset=self._written) as response,
+        ):
+            await self._take(response, source)
         if self.size is not None and self._written < self.size:
             raise DownloadError(source.url, f"it ended after {self._written} of {self.size} bytes")
 
@@ -320,7 +323,7 @@ class Download:
 
 
 async def _stream(
-    request: web.Request, download: Download, headers: dict[str, str], ranges: list[tuple[int, int]] | None,
+    request: web.BaseRequest, download: Download, headers: dict[str, str], ranges: list[tuple[int, int]] | None,
 ) -> web.StreamResponse:
     if download.size is None:
         response = web.StreamResponse(headers=headers)

@@ -66,7 +66,7 @@ class Sender:
     def __init__(self) -> None:
         self._small = SmallFiles()
 
-    async def send(self, request: web.Request, file: File, extra: Mapping[str, str]) -> web.StreamResponse:
+    async def send(self, request: web.BaseRequest, file: File, extra: Mapping[str, str]) -> web.StreamResponse:
         """Answer a GET or HEAD with ``file``, whose bytes have been saved; ``extra`` headers come from plugins.
 
         Raises:
@@ -100,7 +100,7 @@ class Sender:
 
 
 def conditional(
-    request: web.Request, headers: Mapping[str, str], validators: Validators, size: int | None,
+    request: web.BaseRequest, headers: Mapping[str, str], validators: Validators, size: int | None,
 ) -> tuple[web.Response | None, list[tuple[int, int]] | None]:
     """The answer that the request's conditions demand, if they do, else the ranges that it asks for."""
     status = precondition(request.headers, validators)
@@ -127,7 +127,7 @@ def only_headers(
     return response
 
 
-def abort(request: web.Request) -> None:
+def abort(request: web.BaseRequest) -> None:
     """Break the connection, so that the client cannot take what it got for the whole."""
     if request.transport is not None:
         request.transport.abort()
@@ -197,7 +197,7 @@ class Plan:
 
 
 async def _send_parts(
-    request: web.Request, file: File, headers: dict[str, str], ranges: list[tuple[int, int]] | None,
+    request: web.BaseRequest, file: File, headers: dict[str, str], ranges: list[tuple[int, int]] | None,
 ) -> web.StreamResponse:
     assert file.size is not None
     with await _open(file) as source:
@@ -233,7 +233,7 @@ class _Local:
     async def read(self, start: int, end: int) -> bytes:
         return os.pread(self._file.fileno(), end - start, start)
 
-    async def send(self, request: web.Request, _response: web.StreamResponse, start: int, end: int) -> None:
+    async def send(self, request: web.BaseRequest, _response: web.StreamResponse, start: int, end: int) -> None:
         if start == end:
             return
         if request.transport is None:
@@ -259,7 +259,7 @@ class _Remote:
     async def read(self, start: int, end: int) -> bytes:
         return b"".join([chunk async for chunk in self._chunks(start, end)])
 
-    async def send(self, _request: web.Request, response: web.StreamResponse, start: int, end: int) -> None:
+    async def send(self, _request: web.BaseRequest, response: web.StreamResponse, start: int, end: int) -> None:
         async for chunk in self._chunks(start, end):
             await response.write(chunk)
 

@@ -107,9 +107,8 @@ async def serve(listener: socket.socket, stop: asyncio.Event | None = None) -> N
     hub.start()
     presence = register("content")
     access = logging.getLogger("content.access") if settings.CONTENT_ACCESS_LOG else None
-    runner = web.AppRunner(
-        server.application(), access_log_class=AccessLogger, access_log=access, handler_cancellation=True,
-        shutdown_timeout=settings.CONTENT_DRAIN_TIMEOUT,
+    runner = web.ServerRunner(
+        server.server(access_log_class=AccessLogger, access_log=access), shutdown_timeout=settings.CONTENT_DRAIN_TIMEOUT,
     )
     await runner.setup()
     await web.SockSite(runner, listener, backlog=BACKLOG, ssl_context=_tls()).start()
@@ -117,8 +116,9 @@ async def serve(listener: socket.socket, stop: asyncio.Event | None = None) -> N
     try:
         await stop.wait()
     finally:
-        await asyncio.to_thread(presence.stop)
         await runner.cleanup()
+        await server.close()
+        await asyncio.to_thread(presence.stop)
         await asyncio.to_thread(hub.stop)
 
 

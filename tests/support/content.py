@@ -158,9 +158,8 @@ class Answer:
 
 
 @asynccontextmanager
-async def running(application: web.Application, **options: Any) -> AsyncIterator[str]:
-    """Serve an application on a free port of loopback; yields ``http://127.0.0.1:port``."""
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1, **options)
+async def running(runner: web.BaseRunner) -> AsyncIterator[str]:
+    """Serve on a free port of loopback; yields ``http://127.0.0.1:port``."""
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -179,10 +178,11 @@ async def content_server() -> AsyncIterator[Client]:
     try:
         assert await asyncio.to_thread(hub.connected.wait, 10)
         async with (
-            running(server.application(), handler_cancellation=True) as base,
+            running(web.ServerRunner(server.server(access_log=None), shutdown_timeout=1)) as base,
             aiohttp.ClientSession(auto_decompress=False) as session,
         ):
             yield Client(session, base, server)
+        await server.close()
     finally:
         await asyncio.to_thread(hub.stop)
 
@@ -216,7 +216,7 @@ class Origin:
     async def serve(self) -> AsyncIterator[Origin]:
         application = web.Application()
         application.router.add_get("/{path:.*}", self._handle)
-        async with running(application) as url:
+        async with running(web.AppRunner(application, access_log=None, shutdown_timeout=1)) as url:
             self.url = f"{url}/"
             yield self
 
