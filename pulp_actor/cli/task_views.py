@@ -88,7 +88,8 @@ def task_details(found: TaskDetails, href: str) -> RenderableType:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     rows: list[tuple[str, Any]] = [
-        ("task", href), ("state", Text.from_markup(_state(task.phase))), ("actor", task.actor), ("queue", task.queue),
+        ("task", href), ("state", Text.from_markup(_state(task.phase))),
+        ("error", (columns["error"] or {}).get("description", "")), ("actor", task.actor), ("queue", task.queue),
         ("created", _moment(task.created, now)), ("unblocked", _moment(task.unblocked, now)),
         ("started", _moment(task.started, now)), ("finished", _moment(task.finished, now)),
         ("ran", duration(((task.finished or now) - task.started) if task.started else None)),
@@ -100,7 +101,6 @@ def task_details(found: TaskDetails, href: str) -> RenderableType:
         ("created resources", "\n".join(found.created_resources)),
         ("children", "\n".join(str(child) for child in found.children)),
         ("diagnostics", ", ".join(found.profile_artifacts)),
-        ("error", (columns["error"] or {}).get("description", "")),
         ("traceback", (columns["error"] or {}).get("traceback", "")),
         ("result", "" if columns["result"] is None else json.dumps(columns["result"], indent=1)),
     ]

@@ -15,6 +15,6 @@ SELECT id FROM task_group WHERE id = %s
 SELECT id FROM task WHERE state = 'waiting' ORDER BY seq DESC
 
 -- name: unfinished_of_group
--- The running ones first, for they may dispatch more; then the newest, so that none is unblocked on the way.
+-- The waiting ones first, and of these the newest: so none of them is started by what is cancelled before it.
 SELECT id FROM task WHERE group_id = %s AND state IN ('waiting', 'running', 'canceling')
-ORDER BY state = 'waiting', seq DESC
+ORDER BY state <> 'waiting', seq DESC
