@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import falcon
 
+from api.browse import Browsable
 from api.docs import add_docs
 from api.errors import add_error_handlers
 from api.middleware import RequestScope
@@ -16,7 +17,9 @@ def make_app() -> falcon.App:
     """The WSGI app, with the endpoints of the core and of every installed plugin."""
     load_plugins()
     load_actors()
-    app = falcon.App(middleware=[RequestScope()])
+    app: falcon.App = falcon.App()
+    app.add_middleware(Browsable())
+    app.add_middleware(RequestScope())
     app.req_options.auto_parse_qs_csv = False
     app.req_options.keep_blank_qs_values = True
     app.resp_options.secure_cookies_by_default = False

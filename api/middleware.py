@@ -23,6 +23,13 @@ class RequestScope:
         correlation_id.set(cid)
         request.context.received = []
         response.set_header("Correlation-ID", cid)
+        self._refuse_foreign_pages(request)
+
+    def _refuse_foreign_pages(self, request: falcon.Request) -> None:
+        """A browser that remembers credentials sends them with a form on anybody's page; it says so, too."""
+        if request.method not in ("GET", "HEAD", "OPTIONS") and (
+                request.get_header("Sec-Fetch-Site") in ("cross-site", "same-site")):
+            raise falcon.HTTPForbidden(description="Another site's page asked for this.")
 
     def process_resource(self, request: falcon.Request, response: falcon.Response, resource: Any, params: Any) -> None:
         allow = getattr(resource, "allow", "")

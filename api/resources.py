@@ -25,7 +25,7 @@ class EndpointResource:
     """
 
     def __init__(self, endpoint: Endpoint, operations: Sequence[Operation]) -> None:
-        self.endpoint = endpoint
+        self.endpoint, self.operations = endpoint, tuple(operations)
         self.names: tuple[str, ...] = ()
         self.needs_database = any(operation.uses_database for operation in operations)
         methods = [operation.method for operation in operations]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from marshmallow import ValidationError as MarshmallowError
 from peewee import JOIN, Model, Select, fn
 
 from api.core.common import columns, labelling, newest_first, orderings
-from api.endpoints import Endpoint, Operation
+from api.endpoints import Endpoint, Key, Operation
 from api.filters import PAGING, Filter, FilterSet, choice_filters, custom, identity_filters, label_filter
 from api.operations import listing, reading
 from api.schemas.base import ObjectSchema
@@ -217,6 +217,22 @@ def content_filters(*filters: Filter, model: type[Model] | None = None, order: t
 def content_operations(*more: Operation) -> list[Operation]:
     """What every type of content offers; how a unit is made is the type's own."""
     return [listing(), reading(), *labelling(), *more]
+
+
+def content_endpoint(
+    resource: ResourceType, schema: type[ContentSchema], *, tag: str, filters: Sequence[Filter] = (),
+    order: tuple[str, ...] = (), operations: Sequence[Operation] = (),
+) -> Endpoint:
+    """The endpoint of one type of content that has one artifact each; ``filters`` and ``order`` are the type's own, and so
+    is how a unit is made: ``operations``."""
+    model, type_ = resource.model, resource.type
+    assert type_ is not None
+    return Endpoint(
+        path=resource.path, tag=tag, component=resource.component, schema=schema, resource=resource,
+        rows=partial(content_rows, model, type_), counted=partial(counted_content, model, type_),
+        known_count=partial(known_count, type_=type_), keys=[Key("pulp_id", Content.id)],
+        filters=content_filters(*filters, model=model, order=order), operations=content_operations(*operations),
+    )
 
 
 def generic_endpoints() -> list[Endpoint]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from peewee import JOIN, Select
@@ -9,12 +11,13 @@ from peewee import JOIN, Select
 from api.core.common import columns, family_filters, labelling, orderings
 from api.core.repositories import _latest_with_content
 from api.core.roles import role_operations
-from api.endpoints import Endpoint, Operation
+from api.endpoints import Endpoint, Key, Operation
 from api.filters import FilterSet, boolean_filter, custom, reference_filters, text_filters
 from api.operations import creating_in_task, deleting_in_task, listing, reading, updating_in_task
 from api.schemas.base import ObjectSchema, refuse
 from api.schemas.fields import Boolean, Labels, Row, Text, wire_time
 from api.schemas.references import Reference, show_prn
+from pulp_actor.identifiers import ResourceType
 from pulp_actor.models import ContentGuard, Distribution, Publication, Remote, Repository, RepositoryVersion
 from pulp_actor.settings import settings
 
@@ -123,6 +126,17 @@ def distribution_operations(*more: Operation, roles: bool = True) -> list[Operat
         listing(), creating_in_task(), reading(), *updating_in_task(lock_collection=True), deleting_in_task(),
         *labelling(200), *(role_operations() if roles else []), *more,
     ]
+
+
+def distribution_endpoint(
+    resource: ResourceType, schema: type[DistributionSchema], *, tag: str, operations: Sequence[Operation] = (),
+) -> Endpoint:
+    """The endpoint of one type of distribution."""
+    return Endpoint(
+        path=resource.path, tag=tag, component=resource.component, schema=schema, resource=resource,
+        rows=partial(distribution_rows, resource.type), keys=[Key("pulp_id", Distribution.id)],
+        filters=distribution_filters(resource.type), operations=distribution_operations(*operations),
+    )
 
 
 def generic_endpoints() -> list[Endpoint]:

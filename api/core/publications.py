@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from peewee import Select, fn
 
 from api.core.common import columns, family_filters, orderings
 from api.core.roles import role_operations
-from api.endpoints import Endpoint, Operation
+from api.endpoints import Endpoint, Key, Operation
 from api.filters import FilterSet, boolean_filter, custom, key_of, time_filters
 from api.operations import deleting, listing, reading
 from api.schemas.base import ObjectSchema, refuse
 from api.schemas.fields import ListOf, Row, Text
 from api.schemas.references import Reference, find_object, show_href, show_version_href
-from pulp_actor.identifiers import href_of, registry
+from pulp_actor.identifiers import ResourceType, href_of, registry
 from pulp_actor.models import (
     Content,
     ContentArtifact,
@@ -101,6 +103,17 @@ def publication_filters(type_: str | None = None) -> FilterSet:
 def publication_operations(*more: Operation) -> list[Operation]:
     """What every type of publication offers; how one is made is the type's own."""
     return [listing(), reading(), deleting(), *role_operations(), *more]
+
+
+def publication_endpoint(
+    resource: ResourceType, schema: type[PublicationSchema], *, tag: str, operations: Sequence[Operation] = (),
+) -> Endpoint:
+    """The endpoint of one type of publication; how one is made is among ``operations``."""
+    return Endpoint(
+        path=resource.path, tag=tag, component=resource.component, schema=schema, resource=resource,
+        rows=partial(publication_rows, resource.type), keys=[Key("pulp_id", Publication.id)],
+        filters=publication_filters(resource.type), operations=publication_operations(*operations),
+    )
 
 
 def generic_endpoints() -> list[Endpoint]:

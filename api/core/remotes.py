@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from peewee import Select
 
 from api.core.common import columns, family_filters, labelling, orderings
 from api.core.roles import role_operations
-from api.endpoints import Endpoint, Operation
+from api.endpoints import Endpoint, Key, Operation
 from api.filters import FilterSet, text_filters, time_filters
 from api.operations import creating, deleting_in_task, listing, reading, updating_in_task
 from api.schemas.base import ObjectSchema, WireSchema, refuse
 from api.schemas.fields import Boolean, Choice, Integer, Json, Labels, ListOf, Number, Row, Secret, Text
 from api.schemas.hidden import HiddenFields
+from pulp_actor.identifiers import ResourceType
 from pulp_actor.models import Remote
 from pulp_actor.models.remote import SECRET_FIELDS
 
@@ -122,6 +125,17 @@ def remote_operations(*more: Operation) -> list[Operation]:
         listing(), creating(), reading(), *updating_in_task(), deleting_in_task(), *labelling(), *role_operations(),
         *more,
     ]
+
+
+def remote_endpoint(
+    resource: ResourceType, schema: type[RemoteSchema], *, tag: str, operations: Sequence[Operation] = (),
+) -> Endpoint:
+    """The endpoint of one type of remote."""
+    return Endpoint(
+        path=resource.path, tag=tag, component=resource.component, schema=schema, resource=resource,
+        rows=partial(remote_rows, resource.type), keys=[Key("pulp_id", Remote.id)], filters=remote_filters(resource.type),
+        operations=remote_operations(*operations),
+    )
 
 
 def generic_endpoints() -> list[Endpoint]:

@@ -23,6 +23,7 @@ from api.filters import (
     text_filters,
     time_filters,
 )
+from api.openapi import snake
 from api.operations import (
     action,
     creating,
@@ -310,6 +311,21 @@ def repository_operations(*more: Operation) -> list[Operation]:
         listing(), creating(), reading(), *updating_in_task(), deleting_in_task(),
         action("modify", modify, AddRemoveContent, help="Add and remove units of content, as a new version."),
         *labelling(), *role_operations(), *more,
+    ]
+
+
+def repository_endpoints(
+    resource: ResourceType, schema: type[RepositorySchema], *, tag: str, operations: Sequence[Operation] = (),
+) -> list[Endpoint]:
+    """The endpoints of one type of repository and of the versions of its repositories."""
+    return [
+        Endpoint(
+            path=resource.path, tag=tag, component=resource.component, schema=schema, resource=resource,
+            rows=partial(repository_rows, resource.type), keys=[Key("pulp_id", Repository.id)],
+            filters=repository_filters(resource.type), operations=repository_operations(*operations),
+        ),
+        version_endpoint(
+            resource, tag=f"{tag} Versions", component=resource.component, href_name=f"{snake(schema.wire_name)}_version"),
     ]
 
 

@@ -79,6 +79,14 @@ class WireField(fields.Field):
         """The column that the value of the field called ``name`` is stored in."""
         return self.column or name
 
+    def example(self) -> Any:
+        """A value to begin a form with: the default, or something of the right type."""
+        default = self.load_default() if callable(self.load_default) else self.load_default
+        if default is not missing:
+            return default.isoformat() if isinstance(default, datetime.datetime) else default
+        blanks = {"boolean": False, "array": [], "object": {}}
+        return None if self.allow_none else blanks.get(self.openapi_type.get("type", ""), "")
+
     def openapi(self, *, response: bool) -> dict[str, Any]:
         """This field's property in a response (True) or request schema."""
         found: dict[str, Any] = dict(self.openapi_type)
