@@ -18,12 +18,14 @@ JOIN {table} AS unit ON unit.domain_id = %(domain)s::uuid AND {same_key}
 
 -- name: find_gaps
 -- Of artifacts of units that are there, those with something to do: their URL is not known to be at this remote, or their
--- bytes are wanted and not there. (position, key, artifact, whether the URL is known)
+-- bytes are wanted and not there. (position, key, artifact, whether the URL is known) What is dressed up as an expression
+-- must not be looked up in an index: right after a first sync the planner knows nothing of the tables, and would take the
+-- index that finds everything of the remote.
 SELECT given.position, entry.id, entry.artifact_id, coalesce(known.url = given.url, false)
 FROM unnest(%(position)s::integer[], %(content)s::uuid[], %(path)s::text[], %(url)s::text[])
      AS given (position, content_id, relative_path, url)
-JOIN content_artifact AS entry ON entry.content_id = given.content_id AND entry.relative_path = given.relative_path
-LEFT JOIN remote_artifact AS known ON known.content_artifact_id = entry.id AND known.remote_id = %(remote)s::uuid
+JOIN content_artifact AS entry ON entry.content_id = given.content_id AND entry.relative_path || '' = given.relative_path
+LEFT JOIN remote_artifact AS known ON known.content_artifact_id = entry.id AND known.remote_id::text = %(remote)s
 WHERE known.url IS DISTINCT FROM given.url OR (%(wanted)s AND entry.artifact_id IS NULL)
 
 -- name: find_artifacts

@@ -48,6 +48,11 @@ WHERE NOT EXISTS (
     WHERE stay.repository_id = %(repository)s AND stay.content_id = wanted.content_id AND stay.version_removed IS NULL
 )
 
+-- name: add_all
+-- The same where the latest version is empty.
+INSERT INTO repository_content (repository_id, content_id, version_added)
+SELECT %(repository)s, wanted.content_id, %(number)s FROM {wanted} AS wanted
+
 -- name: present_changes
 (SELECT change.content_id FROM {changes} AS change WHERE change.present)
 
