@@ -14,19 +14,27 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import datetime
 from typing import BinaryIO
+from urllib.parse import quote
 
 from aiohttp import web
 
 from content.ranges import NotSatisfiable, Validators, http_date, precondition, requested_ranges
 from content.types import content_type
 from content.views import File
-from pulp_actor.storage import Storage, get_storage
+from pulp_actor.logs import get_logger
+from pulp_actor.settings import settings
+from pulp_actor.storage import Storage, StorageError, get_storage
 
 #: Files up to this size, in bytes, are kept in memory, up to the size of all of them.
 SMALL = 32 * 1024
 SMALL_TOTAL = 64 * 1024 * 1024
 
+#: Seconds for which a client may use the URL of an object store that it was sent to.
+SIGNATURE_LIFETIME = 3600
+
 CONDITIONAL = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "Range")
+
+logger = get_logger(__name__)
 
 
 class Damaged(Exception):
@@ -83,8 +91,12 @@ class Sender:
                 return answer
         if request.method == "HEAD":
             return only_headers(file.size, headers, ranges)
+        if settings.CONTENT_OFFLOAD and (handed_over := await _offload(file, headers)) is not None:
+            return handed_over
         if ranges is None and file.size <= SMALL:
             return web.Response(body=await self._small_file(file), headers=headers)
+        if (redirect := await _redirect(file)) is not None:
+            return redirect
         return await _send_parts(request, file, headers, ranges)
 
     async def _small_file(self, file: File) -> bytes:
@@ -215,6 +227,9 @@ async def _send_parts(
             await response.write_eof()
         except ConnectionError:
             abort(request)  # the client has gone
+        except StorageError as error:
+            logger.error("a response was broken off", path=file.path, reason=str(error))
+            abort(request)
     return response
 
 
@@ -269,13 +284,51 @@ class _Remote:
             yield chunk
 
 
+async def _storage(file: File) -> Storage:
+    storage: Storage | None = file.memo.get("storage")
+    if storage is None:
+        # Of a domain that is not in memory yet, the database has to be asked.
+        storage = file.memo["storage"] = await asyncio.to_thread(get_storage, file.domain_id)
+    return storage
+
+
+async def _offload(file: File, headers: Mapping[str, str]) -> web.Response | None:
+    """The answer that makes the web server in front send the file, if it can reach it."""
+    assert file.key is not None
+    storage = await _storage(file)
+    path = storage.local_path(file.key)
+    if path is None:
+        return None
+    if not path.exists():
+        raise Damaged(file, missing=True)
+    if settings.CONTENT_OFFLOAD == "x-sendfile":
+        return web.Response(headers={**headers, "X-Sendfile": str(path)})
+    return web.Response(headers={**headers, "X-Accel-Redirect": quote(settings.CONTENT_OFFLOAD_PREFIX + file.key)})
+
+
+async def _redirect(file: File) -> web.Response | None:
+    """The answer that sends the client to the object store, if that is wanted and the store can do it.
+
+    It must not be kept: it would outlive its signature.
+    """
+    assert file.key is not None
+    if not settings.REDIRECT_TO_OBJECT_STORAGE:
+        return None
+    storage = await _storage(file)
+    if storage.local_path(file.key) is not None:
+        return None
+    name = file.path.rpartition("/")[2]
+    url = await asyncio.to_thread(storage.signed_url, file.key, SIGNATURE_LIFETIME, name, content_type(name))
+    if url is None:
+        return None
+    return web.Response(status=302, headers={"Location": url, "Cache-Control": "no-store"})
+
+
 async def _open(file: File) -> _Local | _Remote:
     """The bytes of ``file``, checked for being there and of the right size. Raises Damaged."""
     assert file.key is not None
     try:
-        storage = file.memo.get("storage")
-        if storage is None:
-            storage = file.memo["storage"] = await asyncio.to_thread(get_storage, file.domain_id)
+        storage = await _storage(file)
         path = storage.local_path(file.key)
         if path is None:
             if await asyncio.to_thread(storage.size, file.key) != file.size:

@@ -165,6 +165,11 @@ class Storage(ABC):
     def delete(self, key: str) -> None:
         """Remove a key; one that is not there is no error."""
 
+    def signed_url(self, key: str, lifetime: int, filename: str, content_type: str) -> str | None:
+        """A URL by which anybody can GET the key for ``lifetime`` seconds, under a file name and media type where the store
+        can do that; None if the store has no such URLs. The key is not looked up."""
+        return None
+
     @abstractmethod
     def usage(self) -> Usage: ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from obstore.store import AzureStore, GCSStore, MemoryStore, S3Store
 
 from pulp_actor.errors import ConfigurationError
 from pulp_actor.storage.base import CHUNK_SIZE, Storage, StorageError, Usage
+from pulp_actor.storage.s3 import S3Signer
 
 #: Uploads that are under way at once for one caller.
 UPLOADERS = 8
@@ -33,6 +35,7 @@ class ObjectStorage(Storage):
     """
 
     def __init__(self, kind: str, options: dict[str, Any]) -> None:
+        self._signer = S3Signer(options) if kind == "s3" else None
         try:
             self._store = _CLASSES[kind](**options)
         except (BaseError, TypeError, ValueError) as error:
@@ -69,7 +72,7 @@ class ObjectStorage(Storage):
             result = obstore.get(self._store, key, options=options)
         except BaseError as error:
             raise StorageError(f"the store cannot be read: {error}") from error
-        return (bytes(chunk) for chunk in result.stream(min_chunk_size=CHUNK_SIZE))
+        return _chunks(result)
 
     def size(self, key: str) -> int:
         try:
@@ -85,5 +88,23 @@ class ObjectStorage(Storage):
         except BaseError as error:
             raise StorageError(f"the store cannot be written: {error}") from error
 
+    def signed_url(self, key: str, lifetime: int, filename: str, content_type: str) -> str | None:
+        if self._signer is not None:
+            return self._signer.url(key, lifetime, filename, content_type)
+        if isinstance(self._store, MemoryStore):
+            return None
+        try:
+            return obstore.sign(self._store, "GET", key, timedelta(seconds=lifetime))
+        except BaseError as error:
+            raise StorageError(f"no URL can be signed: {error}") from error
+
     def usage(self) -> Usage:
         return Usage(None, None, None)
+
+
+def _chunks(result: obstore.GetResult) -> Iterator[bytes]:
+    try:
+        for chunk in result.stream(min_chunk_size=CHUNK_SIZE):
+            yield bytes(chunk)
+    except BaseError as error:
+        raise StorageError(f"the store broke off: {error}") from error

