@@ -57,14 +57,14 @@ class Database(PooledPostgresqlDatabase):
             return True
         if conn.get_transaction_status() != psycopg2.extensions.TRANSACTION_STATUS_IDLE:
             return True
-        return not _alive(conn)
+        return not is_alive(conn)
 
     @property
     def url(self) -> str:
         return self.database or ""
 
 
-def _alive(conn: Any) -> bool:
+def is_alive(conn: Any) -> bool:
     """True unless the server has something to say unasked: on a connection that does not listen, that is goodbye."""
     poll = select.poll()  # not select(), which knows no descriptor above 1023
     poll.register(conn, select.POLLIN)
@@ -119,7 +119,7 @@ def check_server(url: str) -> int:
     """
     try:
         conn = connect_raw(url)
-    except psycopg2.OperationalError as error:
+    except psycopg2.Error as error:
         reason = " ".join(str(error).split())
         raise ConfigurationError(f"cannot reach the database: {reason}") from None
     major = conn.server_version // 10000

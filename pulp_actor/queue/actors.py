@@ -15,6 +15,7 @@ from pulp_actor.middleware.diagnostics import Diagnostics
 from pulp_actor.plugins import load_modules
 from pulp_actor.queue.broker import TaskBroker
 from pulp_actor.queue.codec import Encrypted
+from pulp_actor.settings import settings
 
 
 class TaskActor(dramatiq.Actor):
@@ -54,4 +55,6 @@ def actor(fn: Callable[..., Any] | None = None, *, name: str | None = None, **op
 def load_actors() -> None:
     """Import every module that declares actors: the core's and the plugins'."""
     import_module("actors")
+    if settings.DIAGNOSTIC_ACTORS:
+        import_module("actors.diagnostic")
     load_modules("actors")

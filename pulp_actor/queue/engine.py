@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,7 @@ import psycopg2
 from psycopg2.extras import Json, register_uuid
 
 from pulp_actor.db import load_queries
-from pulp_actor.db.connection import connect_raw
+from pulp_actor.db.connection import connect_raw, is_alive
 
 register_uuid()
 SQL = load_queries("pulp_actor.queue", "queries.sql")
@@ -93,16 +94,26 @@ class Engine:
         if cursor is not None:
             cursor.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
+        with self._session() as own:
+            own.execute(query, parameters)
+            return own.fetchall() if own.description else []
+
+    @contextmanager
+    def _session(self) -> Iterator[Any]:
+        """A cursor on the engine's own connection, for one thread at a time; the connection is dropped when it breaks."""
         with self._lock:
             conn = self._open()
             try:
-                with conn.cursor() as own:
-                    own.execute(query, parameters)
-                    return own.fetchall() if own.description else []
-            except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-                if _broken(error):
-                    self._discard()
-                raise
+                with conn.cursor() as cursor:
+                    yield cursor
+            except psycopg2.Error as error:
+                if not _broken(conn, error):
+                    raise
+                self._discard()
+                if isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)):
+                    raise
+                # When a server dies in mid-sentence, psycopg2 may call it a mere DatabaseError.
+                raise psycopg2.OperationalError(str(error)) from error
 
     def close(self) -> None:
         with self._lock:
@@ -141,20 +152,18 @@ class Engine:
         """As `finish`, and dispatch what follows from the task in the same transaction."""
         exclusive = sorted({name for spec in followups for name in spec.exclusive})
         shared = sorted({name for spec in followups for name in spec.shared})
-        with self._lock:
-            conn = self._open()
+        with self._session() as cursor:
             try:
-                with conn.cursor() as cursor:
-                    cursor.execute("BEGIN")
-                    # Everything is locked in one go, for the order of locks holds across both statements.
-                    cursor.execute(SQL.lock_with_task, (exclusive, shared, claim.task))
-                    cursor.execute(SQL.finish, (
-                        claim.task, claim.worker, claim.attempt, state, _json(error), _json(result), True))
-                    (done,) = cursor.fetchone()
-                    if done:
-                        self.dispatch(followups, cursor=cursor)
-                    cursor.execute("COMMIT" if done else "ROLLBACK")
-                    return bool(done)
+                cursor.execute("BEGIN")
+                # Everything is locked in one go, for the order of locks holds across both statements.
+                cursor.execute(SQL.lock_with_task, (exclusive, shared, claim.task))
+                cursor.execute(SQL.finish, (
+                    claim.task, claim.worker, claim.attempt, state, _json(error), _json(result), True))
+                (done,) = cursor.fetchone()
+                if done:
+                    self.dispatch(followups, cursor=cursor)
+                cursor.execute("COMMIT" if done else "ROLLBACK")
+                return bool(done)
             except BaseException:  # an interrupt, too, must not leave the transaction open
                 self._discard()
                 raise
@@ -203,7 +212,9 @@ class Engine:
         return self.execute(query, (*parameters, True))[0][0]
 
     def _open(self) -> Any:
-        if self._conn is None or self._conn.closed:
+        # Asking the socket costs a system call; without it, the first statement after a restart of the server would fail.
+        if self._conn is None or self._conn.closed or not is_alive(self._conn):
+            self._discard()
             self._conn = self._connect()
             self.connections += 1
         return self._conn
@@ -214,9 +225,13 @@ class Engine:
             self._conn = None
 
 
-def _broken(error: psycopg2.Error) -> bool:
+def _broken(conn: Any, error: psycopg2.Error) -> bool:
     """Whether an error means that the connection is gone. A lock timeout or a deadlock is an OperationalError too, but
     leaves it whole, with the session locks on it."""
+    if conn.closed or type(error) is psycopg2.DatabaseError:
+        return True
+    if not isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)):
+        return False
     return error.pgcode is None or error.pgcode[:2] in ("08", "57")
 
 

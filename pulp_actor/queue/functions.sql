@@ -244,7 +244,8 @@ BEGIN
         END IF;
         INSERT INTO task (id, actor, queue, message, state, worker_id, attempt, unblocked_at, started_at)
         VALUES (
-            m.message_id, m.message ->> 'actor_name', p_queue, m.message::text, 'running', p_worker, 1,
+            m.message_id, coalesce(m.message ->> 'actor_name', '?'), p_queue, coalesce(m.message::text, 'null'),
+            'running', p_worker, 1,
             clock_timestamp(), clock_timestamp())
         ON CONFLICT (id) DO NOTHING
         RETURNING id, attempt, message, true INTO task_id, task_attempt, task_message, task_foreign;

@@ -21,13 +21,19 @@ from pulp_actor.db.connection import connect_raw
 from pulp_actor.identifiers import uuid7
 from pulp_actor.logs import get_logger
 from pulp_actor.queue.engine import SQL
+from pulp_actor.settings import settings
 
-#: Seconds between heartbeats.
+#: Seconds between heartbeats, at most.
 HEARTBEAT = 5.0
 #: Seconds to wait for a lease that a dead connection of ours may still hold.
 LOCK_TIMEOUT = 3
 
 logger = get_logger(__name__)
+
+
+def heartbeat() -> float:
+    """Seconds between heartbeats: several of them in the time after which a process counts as lost."""
+    return min(HEARTBEAT, settings.WORKER_TTL / 4)
 
 
 @dataclass
@@ -178,7 +184,7 @@ class LeaseThread:
             logger.debug("could not sign off", error=str(error))
 
     def _run(self) -> None:
-        while not self._stopping.wait(HEARTBEAT):
+        while not self._stopping.wait(heartbeat()):
             try:
                 if self._leases.beat():
                     successor = self._on_lost()

@@ -114,8 +114,8 @@ ORDER BY t.seq
 SELECT pg_try_advisory_lock(hashtextextended('pulp-actor housekeeper', 11))
 
 -- name: office_holder
--- The server process of who was elected, and when it last did something.
-SELECT a.pid, a.backend_start, a.state_change FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
+-- The server process of who was elected, and when it last did something; while it is at it, that is always now.
+SELECT a.pid, a.backend_start, CASE WHEN a.state = 'idle' THEN a.state_change ELSE clock_timestamp() END FROM pg_locks AS l JOIN pg_stat_activity AS a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND ((l.classid::bigint << 32) | l.objid::bigint) = hashtextextended('pulp-actor housekeeper', 11)

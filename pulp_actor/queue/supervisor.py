@@ -24,7 +24,7 @@ from pulp_actor.queue.child import Child
 from pulp_actor.queue.engine import SQL
 from pulp_actor.queue.executor import RECYCLED, UNWIND, Executor, Limits
 from pulp_actor.queue.housekeeping import Housekeeper
-from pulp_actor.queue.leases import HEARTBEAT, Leases, Member
+from pulp_actor.queue.leases import Leases, Member, heartbeat
 from pulp_actor.queue.rescue import declare_gone, rescue_orphans
 from pulp_actor.settings import settings
 
@@ -175,7 +175,7 @@ class Supervisor:
             return
         self._watch_stopped()
         lost = self._leases.beat()
-        self._next_beat = time.monotonic() + HEARTBEAT
+        self._next_beat = time.monotonic() + heartbeat()
         for child in list(self._children.values()):
             if child.member.id in lost:
                 logger.warning("a worker was declared gone; replacing it", worker=child.member.name)

@@ -26,8 +26,8 @@ from pulp_actor.queue.housekeeping.starter import Starter
 INTERVAL = 2.0
 #: Seconds between two applications for the office.
 ELECTION_INTERVAL = 2.0
-#: Seconds without a sign of work after which the holder of the office is put out of it.
-IDLE_HOLDER = 10.0
+#: Seconds without a sign of work after which the holder of the office is suspected, and is put out of it.
+SUSPECTED, IDLE_HOLDER = 3.5, 6.0
 #: No statement of a chore may wait longer than this for a lock: the process has other things to do.
 LOCK_TIMEOUT = "500ms"
 
@@ -42,8 +42,9 @@ class Housekeeper:
         self.elected = False
         self._connections = 0
         self._holder: tuple[Any, float] = (None, 0.0)
+        self._rescuer = Rescuer(self.engine)
         self._chores = (
-            Rescuer(self.engine), Starter(self.engine), Scheduler(self.engine), Healer(self.engine),
+            self._rescuer, Starter(self.engine), Scheduler(self.engine), Healer(self.engine),
             Cleaner(self.engine),
         )
         self._stopping = False
@@ -101,9 +102,13 @@ class Housekeeper:
         seen = tuple(self.engine.execute(SQL.office_holder))
         if seen != self._holder[0]:
             self._holder = (seen, time.monotonic())
-        elif seen and time.monotonic() - self._holder[1] >= IDLE_HOLDER:
+        idle_for = time.monotonic() - self._holder[1]
+        if seen and idle_for >= IDLE_HOLDER:
             logger.warning("the housekeeper does nothing; putting it out of office", backend=seen[0][0])
             self.engine.execute("SELECT pg_terminate_backend(%s)", (seen[0][0],))
+        elif idle_for >= SUSPECTED:
+            # Its workers have perhaps stopped with it: the time in which they are silent begins to count.
+            self._rescuer.watch()
 
 
 def _connect() -> Any:

@@ -34,22 +34,30 @@ class Rescuer:
         self._connections = 0
 
     def tick(self) -> float | None:
-        now = time.monotonic()
-        present = self._engine.execute(SQL.present)
-        self._forget_if_blind(now)
-        for worker, _kind, name, beat, free in present:
-            if self._free_for(worker, free, now) >= self._grace:
+        for worker, name, free_for, silent_for in self.watch():
+            if free_for >= self._grace:
                 logger.warning("a process is gone", worker=name)
                 declare_gone(self._engine, worker, "died")
-            elif self._stood_still(worker, beat, now) >= settings.WORKER_TTL:
+            elif silent_for >= settings.WORKER_TTL:
                 logger.warning("a process hangs", worker=name)
                 self._engine.execute(SQL.evict_lease, (worker,))
                 declare_gone(self._engine, worker, "stopped responding")
+        rescue_orphans(self._engine)
+        now = time.monotonic()
+        return min((since + self._grace - now for since in self._free_since.values()), default=None)
+
+    def watch(self) -> list[tuple[UUID, str, float, float]]:
+        """Look at every process: (id, name, seconds its lease has been free, seconds without a heartbeat)."""
+        now = time.monotonic()
+        present = self._engine.execute(SQL.present)
+        self._forget_if_blind(now)
         here = {row[0] for row in present}
         self._free_since = {worker: since for worker, since in self._free_since.items() if worker in here}
         self._beats = {worker: beat for worker, beat in self._beats.items() if worker in here}
-        rescue_orphans(self._engine)
-        return min((since + self._grace - now for since in self._free_since.values()), default=None)
+        return [
+            (worker, name, self._free_for(worker, free, now), self._silent_for(worker, beat, now))
+            for worker, _kind, name, beat, free in present
+        ]
 
     def _forget_if_blind(self, now: float) -> None:
         """Start the watch anew after a time in which nobody could be seen: while the database was away, or this process
@@ -65,7 +73,7 @@ class Rescuer:
             return 0.0
         return now - self._free_since.setdefault(worker, now)
 
-    def _stood_still(self, worker: UUID, beat: int, now: float) -> float:
+    def _silent_for(self, worker: UUID, beat: int, now: float) -> float:
         last, since = self._beats.get(worker, (None, now))
         if last != beat:
             self._beats[worker] = (beat, now)
