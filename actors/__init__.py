@@ -1,11 +1,6 @@
-"""What a worker can be asked to do. Importing this package declares the core's actors; a plugin brings its own."""
+"""What a worker can be asked to do. Importing this package declares the core's actors; a plugin brings its own.
+`pulp_actor.queue.load_actors` imports the diagnostic ones too, where they are wanted."""
 
 from actors import base, orphan, purge, repository, upload
-from pulp_actor.settings import settings
 
 __all__ = ["base", "orphan", "purge", "repository", "upload"]
-
-if settings.DIAGNOSTIC_ACTORS:
-    from actors import diagnostic
-
-    __all__ += ["diagnostic"]

@@ -35,8 +35,6 @@ TEST = "pulpcore.app.tasks.test."
 @pytest.fixture(autouse=True)
 def _diagnostic_actors(data_dir: Path) -> Iterator[None]:
     with settings.override(DIAGNOSTIC_ACTORS=True):
-        import actors.diagnostic  # noqa: F401
-
         yield
 
 

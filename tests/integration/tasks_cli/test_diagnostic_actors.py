@@ -13,7 +13,7 @@ import pytest
 from pulp_actor.db import connected
 from pulp_actor.db import database as pool
 from pulp_actor.models import Artifact
-from pulp_actor.queue import dispatch
+from pulp_actor.queue import dispatch, load_actors
 from pulp_actor.queue.inspect import TaskDetails, details, profile_artifacts
 from pulp_actor.queue.models import FINAL_STATES, Task, TaskGroup
 from pulp_actor.settings import settings
@@ -28,8 +28,7 @@ TEST = "pulpcore.app.tasks.test."
 @pytest.fixture(autouse=True)
 def _declared(workers: Service) -> Iterator[None]:
     with settings.override(DIAGNOSTIC_ACTORS=True):
-        import actors.diagnostic  # noqa: F401
-
+        load_actors()
         yield
 
 
