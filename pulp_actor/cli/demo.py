@@ -79,7 +79,7 @@ def demo(files: int) -> None:
         with served(Path(folder) / "origin") as origin:
             _run(steps, Path(folder) / "data", origin, {path: digest for path, (digest, _) in digests.items()})
     console.print(f"[bold green]All {files} files came through unchanged[/] in {steps.total:.1f} s. Nothing is left behind.")
-    console.print("Next: `make up`, then `pulp-actor mirror URL --at PATH`.")
+    console.print("Next: `make up`, then `.venv/bin/pulp-actor mirror URL --at PATH`.")
 
 
 def make_origin(folder: Path, files: int) -> dict[str, tuple[str, int]]:

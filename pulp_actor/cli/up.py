@@ -10,9 +10,12 @@ import datetime
 import io
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -134,7 +137,7 @@ def _detach() -> None:
         child.wait()
         raise ConfigurationError(report["error"])
     console.print(report["summary"], markup=False, end="", soft_wrap=True)
-    console.print("[bold green]ready[/] – `pulp-actor down` stops everything")
+    console.print("[bold green]ready[/]", f"– `{command_name()} down{_data_dir_option()}` stops everything", soft_wrap=True)
 
 
 def _run_detached(report_fd: int) -> NoReturn:
@@ -206,12 +209,27 @@ def _login(platform: Platform) -> str:
 
 
 def _suggestions(facts: Facts) -> list[str]:
-    where = "" if settings.source("DATA_DIR") == "default" else f" --data-dir '{settings.data_dir}'"
+    where = _data_dir_option()
     return [
         f"curl {facts.api}{api_prefix()}status/",
-        f"pulp-actor mirror{where} https://example.org/files/ --at files     # a directory with a PULP_MANIFEST",
+        f"{command_name()} mirror{where} https://example.org/files/ --at files     # a directory with a PULP_MANIFEST",
         f"pulp config create --base-url {facts.api} --username admin --password …",
     ]
+
+
+def _data_dir_option() -> str:
+    """What a command needs to be told to find this platform."""
+    return "" if settings.source("DATA_DIR") == "default" else f" --data-dir {shlex.quote(str(settings.data_dir))}"
+
+
+def command_name() -> str:
+    """How the user can call this program again: by name if it is on the path, else by the shortest path to it."""
+    script = Path(sys.executable).with_name("pulp-actor")
+    found = shutil.which("pulp-actor")
+    if found and Path(found).resolve() == script.resolve():
+        return "pulp-actor"
+    text = str(script.relative_to(Path.cwd())) if script.is_relative_to(Path.cwd()) else str(script)
+    return shlex.quote(text)
 
 
 def _without_password(url: str) -> str:
