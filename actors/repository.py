@@ -9,6 +9,7 @@ from typing import Any
 from pulp_actor.errors import NotFound
 from pulp_actor.models import Repository, RepositoryVersion
 from pulp_actor.queue import actor
+from pulp_actor.sync.repair import repair
 from pulp_actor.versions import announce, new_version, version_facts
 from pulp_actor.versions import delete_version as delete_one_version
 
@@ -51,6 +52,12 @@ def delete_version(version_pk: str) -> None:
     version = RepositoryVersion.get_or_none(RepositoryVersion.id == uuid.UUID(version_pk))
     if version is not None:
         delete_one_version(version)
+
+
+@actor(name="pulpcore.app.tasks.repository.repair_version", retry_on_loss=True)
+def repair_version(version_pk: str, verify_checksums: bool = True) -> None:
+    """Look for missing and damaged files of a version, and fetch them again where a remote has them."""
+    repair(_version(version_pk), verify_checksums=verify_checksums)
 
 
 def _version(key: str) -> RepositoryVersion:

@@ -1,0 +1,58 @@
+"""Repair: what is missing or damaged is found, and fetched again where a remote has it."""
+
+from __future__ import annotations
+
+import pytest
+
+from actors.repository import repair_version
+from pulp_actor.models import ContentArtifact, Remote
+from pulp_actor.plugins.file.actors import synchronize
+from pulp_actor.storage import get_storage
+from pulp_actor.sync.repair import repair
+
+
+@pytest.fixture
+def synced(upstream, make_remote, make_repository):
+    upstream.fill(5)
+    repository = make_repository()
+    synchronize(str(make_remote(max_retries=0).id), str(repository.id))
+    upstream.requests.clear()
+    return repository.latest_version()
+
+
+def stored(path):
+    return get_storage().local_path(ContentArtifact.get(ContentArtifact.relative_path == path).artifact.file)
+
+
+def test_whole_version_is_left_alone(synced, upstream, task):
+    repair_version(str(synced.id))
+    assert upstream.requests.total() == 0
+    assert [report.done for report in task.reports.values()] == [0, 0, 0]
+
+
+def test_missing_and_damaged_files_are_fetched_again(synced, upstream, task):
+    stored("file-1").unlink()
+    stored("file-2").write_bytes(b"FILE 2\n")
+    stored("file-3").write_bytes(b"short")
+    repair_version(str(synced.id))
+    assert dict(upstream.requests) == {"file-1": 1, "file-2": 1, "file-3": 1}
+    assert [task.reports[f"repair.{what}"].done for what in ("missing", "corrupted", "repaired")] == [1, 2, 3]
+    for path in ("file-1", "file-2", "file-3"):
+        assert stored(path).read_bytes() == upstream.files[path]
+
+
+def test_without_checksums_only_sizes_are_looked_at(synced):
+    stored("file-2").write_bytes(b"FILE 2\n")
+    found = repair(synced, verify_checksums=False)
+    assert (found.missing, found.corrupted) == (0, 0)
+
+
+def test_what_no_remote_has_is_reported(synced, upstream):
+    stored("file-1").unlink()
+    stored("file-2").unlink()
+    del upstream.files["file-1"]
+    found = repair(None)
+    assert (found.missing, found.repaired) == (2, 1)
+    Remote.delete().execute()
+    found = repair(None)
+    assert (found.missing, found.repaired) == (1, 0)
