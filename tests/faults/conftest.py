@@ -10,7 +10,7 @@ import pytest
 from pulp_actor.db.connection import Database
 from pulp_actor.db.embedded import EmbeddedServer
 from pulp_actor.db.migrate import migrate
-from tests.support.postgres import THROWAWAY, bound
+from tests.support.postgres import bound
 from tests.support.workers.lab import Lab
 
 _figures: list[str] = []
@@ -39,7 +39,8 @@ def lab(database: Database, tmp_path: Path) -> Iterator[Lab]:
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[EmbeddedServer]:
     """A PostgreSQL server of the test's own, to be stopped and started at will."""
-    server = EmbeddedServer(tmp_path / "postgres", options=THROWAWAY)
+    # What was committed must survive a crash of the server, if not of the machine.
+    server = EmbeddedServer(tmp_path / "postgres", options={"fsync": "off", "max_connections": "200"})
     server.start()
     yield server
     server.stop(immediate=True)

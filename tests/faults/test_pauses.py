@@ -59,13 +59,14 @@ def test_a_safe_task_of_a_sleeper_runs_elsewhere_and_its_own_end_does_not_count(
 
 
 def test_a_stopped_executor_is_killed_by_its_supervisor(lab: Lab) -> None:
-    service = lab.workers(1, settings={"WORKER_TTL": 3})
+    service = lab.workers(1, settings=SHORT)
     task = lab.send("nap", 60, exclusive=["a"])
     behind = lab.send("noop", exclusive=["a"])
     lab.await_begin(task)
     (child,) = service.children
     os.kill(child, signal.SIGSTOP)
     row = lab.await_end(task, 30)
+    assert row["state"] == "failed"
     assert "was stopped for too long" in row["error"]["description"]
     assert lab.await_end(behind)["state"] == "completed"
     invariants.check(lab, [task, behind])
