@@ -45,6 +45,11 @@ class ResourceType:
     prn: str
     type: str | None = None
 
+    @property
+    def component(self) -> str:
+        """The component it belongs to: ``core``, or a plugin's name."""
+        return self.prn.partition(".")[0]
+
 
 class Registry:
     """Every resource type that core and the installed plugins have registered."""

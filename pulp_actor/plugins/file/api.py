@@ -2,38 +2,12 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from api.call import Answer, Call
-from api.core.content import (
-    ContentSchema,
-    content_filters,
-    content_operations,
-    content_rows,
-    counted_content,
-    known_count,
-)
-from api.core.distributions import (
-    DistributionSchema,
-    distribution_filters,
-    distribution_operations,
-    distribution_rows,
-)
-from api.core.publications import (
-    PublicationSchema,
-    publication_filters,
-    publication_operations,
-    publication_rows,
-    shown_distributions,
-)
-from api.core.remotes import RemoteSchema, policy_field, remote_filters, remote_operations, remote_rows
-from api.core.repositories import (
-    RepositorySchema,
-    repository_filters,
-    repository_operations,
-    repository_rows,
-    version_endpoint,
-)
+from api.core.content import ContentSchema, content_endpoint
+from api.core.distributions import DistributionSchema, distribution_endpoint
+from api.core.publications import PublicationSchema, publication_endpoint, shown_distributions
+from api.core.remotes import RemoteSchema, policy_field, remote_endpoint
+from api.core.repositories import RepositorySchema, repository_endpoints
 from api.core.reserved import ALL, CHANGE_IN_TASK, IDENTITY, NOTHING, reserved_filters, reserved_operations
 from api.core.reserved_schemas import Named
 from api.core.roles import role_operations
@@ -46,7 +20,7 @@ from api.schemas.common import AsyncOperation, TaskGroupOperation
 from api.schemas.fields import Boolean, DateTime, Json, ListOf, Text
 from api.schemas.references import Reference
 from pulp_actor.identifiers import registry
-from pulp_actor.models import Content, Distribution, Publication, Remote, Repository, RepositoryVersion
+from pulp_actor.models import Publication, Remote, Repository, RepositoryVersion
 from pulp_actor.plugins.file.models import FileContent
 
 SYNCHRONIZE = "pulp_file.app.tasks.synchronizing.synchronize"
@@ -160,53 +134,29 @@ class FileDistributionSchema(DistributionSchema):
     checkpoint = Boolean(help="Whether it serves the repository's checkpoints by their time.")
 
 
-def _remote_endpoint(type_: str, name: str, tag: str, schema: type[RemoteSchema]) -> Endpoint:
-    return Endpoint(
-        path=f"remotes/file/{name}", tag=tag, component="file", schema=schema, rows=partial(remote_rows, type_),
-        resource=registry.by_path(f"remotes/file/{name}"), filters=remote_filters(type_),
-        keys=[Key("pulp_id", Remote.id)], operations=remote_operations(),
-    )
-
-
-_repository = registry.by_path("repositories/file/file")
-
 endpoints = [
-    Endpoint(
-        path="repositories/file/file", tag="Repositories: File", component="file", schema=FileRepositorySchema,
-        rows=partial(repository_rows, TYPE), resource=_repository, filters=repository_filters(TYPE),
-        keys=[Key("pulp_id", Repository.id)],
-        operations=repository_operations(action("sync", _sync, SyncSchema, help="Mirror a remote.")),
+    *repository_endpoints(
+        registry.by_path("repositories/file/file"), FileRepositorySchema, tag="Repositories: File",
+        operations=[action("sync", _sync, SyncSchema, help="Mirror a remote.")],
     ),
-    version_endpoint(_repository, tag="Repositories: File Versions", component="file",
-                     href_name="file_file_repository_version"),
-    _remote_endpoint(TYPE, "file", "Remotes: File", FileRemoteSchema),
-    _remote_endpoint(GIT, "git", "Remotes: Git", FileGitRemoteSchema),
-    Endpoint(
-        path="content/file/files", tag="Content: Files", component="file", schema=FileContentSchema,
-        rows=partial(content_rows, FileContent, TYPE), counted=partial(counted_content, FileContent, TYPE),
-        known_count=partial(known_count, type_=TYPE), resource=registry.by_path("content/file/files"),
-        keys=[Key("pulp_id", Content.id)],
-        filters=content_filters(
+    remote_endpoint(registry.by_path("remotes/file/file"), FileRemoteSchema, tag="Remotes: File"),
+    remote_endpoint(registry.by_path("remotes/file/git"), FileGitRemoteSchema, tag="Remotes: Git"),
+    content_endpoint(
+        registry.by_path("content/file/files"), FileContentSchema, tag="Content: Files",
+        filters=[
             *text_filters("relative_path", FileContent.relative_path),
             *text_filters("digest", FileContent.digest, ("exact",)),
             *text_filters("sha256", FileContent.digest, ("exact",)),
-            model=FileContent, order=("digest", "relative_path"),
-        ),
-        operations=content_operations(*unit_operations(FileContentSchema, FileContentUploadSchema)),
+        ],
+        order=("digest", "relative_path"), operations=unit_operations(FileContentSchema, FileContentUploadSchema),
     ),
-    Endpoint(
-        path="publications/file/file", tag="Publications: File", component="file", schema=FilePublicationSchema,
-        rows=partial(publication_rows, TYPE), resource=registry.by_path("publications/file/file"),
-        keys=[Key("pulp_id", Publication.id)], filters=publication_filters(TYPE),
-        operations=publication_operations(
-            Operation("create", "POST", _publish, request=FilePublicationSchema, responses={202: AsyncOperation})),
+    publication_endpoint(
+        registry.by_path("publications/file/file"), FilePublicationSchema, tag="Publications: File",
+        operations=[
+            Operation("create", "POST", _publish, request=FilePublicationSchema, responses={202: AsyncOperation})],
     ),
-    Endpoint(
-        path="distributions/file/file", tag="Distributions: File", component="file", schema=FileDistributionSchema,
-        rows=partial(distribution_rows, TYPE), resource=registry.by_path("distributions/file/file"),
-        keys=[Key("pulp_id", Distribution.id)], filters=distribution_filters(TYPE),
-        operations=distribution_operations(),
-    ),
+    distribution_endpoint(
+        registry.by_path("distributions/file/file"), FileDistributionSchema, tag="Distributions: File"),
     Endpoint(
         path="acs/file/file", tag="Acs: File", component="file", schema=AlternateContentSourceSchema,
         keys=[Key(column=NOTHING)],

@@ -10,14 +10,12 @@ from psycopg2.extras import Json
 from pulp_actor.db import database, load_queries, transaction
 from pulp_actor.errors import ValidationError
 from pulp_actor.identifiers import ResourceType, uuid7
-from pulp_actor.models import Artifact, Remote, Repository, Upload, mutations
-from pulp_actor.plugins.file.manifest import path_fault
+from pulp_actor.models import Artifact, Repository, mutations
+from pulp_actor.paths import path_fault
 from pulp_actor.plugins.file.models import FileContent
-from pulp_actor.storage.artifacts import store_artifact
-from pulp_actor.storage.uploads import assemble
-from pulp_actor.sync import Downloader, run
 from pulp_actor.sync.store import CONTENT_LOCK
 from pulp_actor.sync.store import SQL as STORE
+from pulp_actor.sync.units import artifact_of, existing
 from pulp_actor.versions import announce, new_version
 
 SQL = load_queries("pulp_actor.plugins.file", "queries.sql")
@@ -57,32 +55,10 @@ def create_from(_resource: ResourceType, data: dict[str, Any]) -> FileContent:
     # Before the store's own lock, in the order in which everybody takes the two.
     with transaction():
         database.execute_sql(STORE.lock_content, (CONTENT_LOCK,))
-        artifact = _artifact_of(data)
-        repository = _existing(Repository, data, "repository") if data.get("repository_id") else None
+        artifact = artifact_of(data)
+        repository = existing(Repository, data, "repository") if data.get("repository_id") else None
         return create_file_content(
             artifact, data["relative_path"], repository, data.get("overwrite") is not False, data.get("pulp_labels"))
-
-
-def _artifact_of(data: Mapping[str, Any]) -> Artifact:
-    if data.get("artifact_id"):
-        return _existing(Artifact, data, "artifact")
-    if data.get("upload_id"):
-        return assemble(_existing(Upload, data, "upload"))
-    if data.get("file_url"):
-        return run(_download(data["file_url"], data.get("downloader_config") or {}))
-    raise ValidationError({"artifact": ["Nothing says where the bytes come from."]})
-
-
-async def _download(url: str, network: Mapping[str, Any]) -> Artifact:
-    async with Downloader(Remote(url=url, name=url, **network)) as downloader:
-        return store_artifact(await downloader.fetch(url))
-
-
-def _existing(model: Any, data: Mapping[str, Any], name: str) -> Any:
-    row = model.get_or_none(model.id == data[f"{name}_id"])
-    if row is None:
-        raise ValidationError({name: [f"There is no such {name} any more."]})
-    return row
 
 
 def _find_or_insert(artifact: Artifact, relative_path: str, labels: dict[str, str | None]) -> FileContent:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from pulp_actor.errors import PulpActorError
+from pulp_actor.paths import path_fault
 
 #: Longest line, in bytes.
 MAX_LINE = 16 * 1024
@@ -20,7 +21,6 @@ _SEEN_BITS = 1 << 26
 #: A line in the form that nearly all have. What it does not match may still be good; `_read_closely` tells.
 _LINE = re.compile(rb"([^\r\n\0]+),([0-9a-f]{64}),([0-9]{1,18})\r?\n?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_BAD_SEGMENTS = frozenset(("", ".", ".."))
 
 
 class ManifestError(PulpActorError):
@@ -84,15 +84,6 @@ def _decode(text: bytes, url: str, number: int) -> str:
         return text.decode()
     except UnicodeDecodeError:
         raise ManifestError(url, number, "it is not UTF-8") from None
-
-
-def path_fault(path: str) -> str | None:
-    """What is wrong with a relative path, or None: it must lead to a place below the repository."""
-    if not path or not _BAD_SEGMENTS.isdisjoint(path.split("/")):
-        return f"the path {path[:200]!r} is not a plain relative path"
-    if any(character in path for character in "\0\r\n"):
-        return f"the path {path[:200]!r} contains a control character"
-    return None
 
 
 def check(lines: Iterable[bytes], again: Iterable[bytes], url: str) -> int:

@@ -1,0 +1,34 @@
+"""Gives a publication the files that publishing writes: indexes, lists, signatures. Must never know a type of content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pulp_actor.db import transaction
+from pulp_actor.errors import ValidationError
+from pulp_actor.models import Content, ContentArtifact, Publication, PublishedMetadata
+from pulp_actor.paths import path_fault
+from pulp_actor.storage import get_storage
+from pulp_actor.storage.artifacts import store_artifact
+
+METADATA_TYPE = "core.publishedmetadata"
+
+
+def add_metadata(publication: Publication, relative_path: str, data: bytes | Iterable[bytes]) -> None:
+    """Store ``data``, whole or in chunks, and have it served at ``relative_path`` of ``publication``.
+
+    Raises:
+        ValidationError: the path leads out of the publication.
+        StorageError: it cannot be stored.
+    """
+    fault = path_fault(relative_path)
+    if fault:
+        raise ValidationError({"relative_path": [fault]})
+    domain_id = publication.domain_id  # type: ignore[attr-defined]
+    with get_storage(domain_id).temporary() as file, transaction():
+        for chunk in (data,) if isinstance(data, bytes) else data:
+            file.write(chunk)
+        artifact = store_artifact(file, domain_id)
+        content = Content.create(domain=domain_id, type=METADATA_TYPE)
+        ContentArtifact.create(content=content, artifact=artifact, relative_path=relative_path)
+        PublishedMetadata.create(content=content, publication=publication, relative_path=relative_path)
