@@ -132,6 +132,15 @@ SELECT task_start_due(%s)
 -- Seconds until the next delayed task is due; null when there is none.
 SELECT extract(epoch FROM min(eta) - clock_timestamp())::float FROM task WHERE state = 'waiting' AND eta IS NOT NULL
 
+-- name: clock
+-- The server's clock, in seconds.
+SELECT extract(epoch FROM clock_timestamp())::float
+
+-- name: shift_due
+-- Bring the delayed tasks that were dispatched before the clock was set back forward by as many seconds.
+UPDATE task SET eta = eta - %s * interval '1 second'
+WHERE state = 'waiting' AND eta IS NOT NULL AND pulp_last_updated > clock_timestamp()
+
 -- name: heal
 -- Put back what was lost; how many messages that were.
 SELECT task_heal()

@@ -1,18 +1,5 @@
-"""A lab for each test: a fresh database and real worker processes."""
+"""Labs for tests of the worker service."""
 
-from __future__ import annotations
+from tests.support.workers.fixtures import island, lab, server
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from pulp_actor.db.connection import Database
-from tests.support.workers.lab import Lab
-
-
-@pytest.fixture
-def lab(database: Database, tmp_path: Path) -> Iterator[Lab]:
-    lab = Lab(database.url, tmp_path)
-    yield lab
-    lab.close()
+__all__ = ["island", "lab", "server"]

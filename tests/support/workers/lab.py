@@ -189,9 +189,10 @@ class Lab:
                 if self._admin is None or self._admin.closed:
                     self._admin = connect_raw(self.url, application_name="lab")
                 with self._admin.cursor() as cursor:
-                    cursor.execute(query, parameters)
+                    cursor.execute(query, parameters or None)
                     return cursor.fetchall() if cursor.description else []
-            except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            except psycopg2.DatabaseError:
+                # Of no matter which kind: when the server goes in mid-sentence, it is not always an OperationalError.
                 if self._admin is not None:
                     self._admin.close()
                 if last:
