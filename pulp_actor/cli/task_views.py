@@ -24,8 +24,9 @@ from pulp_actor.queue.overview import HotResource, Overview, Process
 
 #: Causes that are listed below a tree.
 MAX_CAUSES = 10
-#: Running tasks that the overview lists.
+#: Running tasks and processes that the overview lists.
 MAX_RUNNING = 20
+MAX_PROCESSES = 40
 
 _COLOURS = {
     "ready": "cyan", "blocked": "yellow", "delayed": "blue", "running": "green", "canceling": "magenta",
@@ -258,18 +259,26 @@ def _workers(found: Overview) -> RenderableType:
     table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
     for column in ("PROCESS", "KIND", "UP", "HEARTBEAT", "DOES"):
         table.add_column(column, no_wrap=True, overflow="ellipsis")
-    for rows in processes.values():
+    for rows in list(processes.values())[:MAX_PROCESSES]:
         first = rows[0]
-        tasks = [row for row in rows if row.task]
-        does = f"{len(tasks)} tasks" if len(tasks) > 1 else short_name(tasks[0].actor or "") if tasks else "idle"
-        if first.kind != "worker":
-            does = "serves"
-        if not first.alive:
-            does = "[red]died; its tasks are rescued within seconds[/]"
         table.add_row(
             escape(first.name), first.kind, duration(found.now - first.since),
-            f"{duration(found.now - first.last_heartbeat)} ago", does if "[" in does else escape(does))
+            f"{duration(found.now - first.last_heartbeat)} ago", _occupation(rows))
+    if len(processes) > MAX_PROCESSES:
+        table.add_row(f"and {len(processes) - MAX_PROCESSES} more")
     return table if found.workers else Group(warning, table)
+
+
+def _occupation(rows: Sequence[Process]) -> str:
+    """What a process does, with markup, from its rows in the overview."""
+    if not rows[0].alive:
+        return "[red]died; its tasks are rescued within seconds[/]"
+    if rows[0].kind != "worker":
+        return "serves"
+    tasks = [row for row in rows if row.task]
+    if not tasks:
+        return "idle"
+    return escape(short_name(tasks[0].actor or "")) if len(tasks) == 1 else f"{len(tasks)} tasks"
 
 
 def _running(found: Overview) -> RenderableType:

@@ -18,3 +18,13 @@ SELECT id FROM task WHERE state = 'waiting' ORDER BY seq DESC
 -- The waiting ones first, and of these the newest: so none of them is started by what is cancelled before it.
 SELECT id FROM task WHERE group_id = %s AND state IN ('waiting', 'running', 'canceling')
 ORDER BY state <> 'waiting', seq DESC
+
+-- name: lock_all
+-- Take the advisory locks of some tasks' resources in one go, as whoever is about to release several must.
+SELECT task_lock(
+    ARRAY(SELECT DISTINCT r FROM task, unnest(exclusive) AS r WHERE id = ANY (%(tasks)s::uuid[])),
+    ARRAY(SELECT DISTINCT r FROM task, unnest(shared) AS r WHERE id = ANY (%(tasks)s::uuid[])), true)
+
+-- name: cancel_all
+-- Cancel them, in the order given; the state that each is in then.
+SELECT id, task_cancel(id, true) FROM unnest(%(tasks)s::uuid[]) WITH ORDINALITY AS given (id, place) ORDER BY place

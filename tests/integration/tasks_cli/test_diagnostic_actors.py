@@ -86,6 +86,16 @@ def test_a_gooey_task_ignores_being_interrupted_and_is_killed(command: Command, 
     eventually(lambda: len(workers.children) == 2 and set(workers.children) != before)
 
 
+def test_everything_can_be_cancelled_while_workers_are_at_it(command: Command) -> None:
+    tasks = [start("sleep", 0.05, exclusive=[f"r{number % 5}"], shared=[f"s{number % 2}"]) for number in range(300)]
+    found = command.json("cancel", "--all-waiting")
+    states = {one.task.state for one in ended(*tasks)}
+    assert found and states <= {"completed", "canceled"}
+    with connected():
+        assert pool.execute_sql("SELECT count(*) FROM task_ticket").fetchone() == (0,)
+        assert pool.execute_sql("SELECT count(*) FROM dramatiq.queue WHERE state = 'queued'").fetchone() == (0,)
+
+
 def test_a_group_task_dispatches_into_a_group_of_its_own() -> None:
     (parent,) = ended(start("dummy_group_task", 4))
     (group_href,) = parent.created_resources
