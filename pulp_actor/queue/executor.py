@@ -7,6 +7,7 @@ actor does not react.
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import queue
 import signal
@@ -94,7 +95,6 @@ class Executor:
         """Work until SIGTERM, a limit, or (in burst mode) until there is nothing left to do. Returns the exit code."""
         die_with_parent(self._supervisor)
         self._catch_signals()
-        threading.excepthook = _leave_with_thread
         broker = self._broker
         broker.add_middleware(Recycle(self._limits, lambda: self._leave("recycle")))
         if self._limits.burst:
@@ -102,6 +102,7 @@ class Executor:
         worker = Worker(
             broker, queues=set(self._limits.queues) or None, worker_threads=self._limits.threads)
         broker.emit_after("process_boot")  # as dramatiq's command does: time limits are watched from here on
+        threading.excepthook = functools.partial(_leave_with_thread, worker)
         worker.start()
         logger.info("worker started", worker=str(broker.worker_id), threads=self._limits.threads)
         reason = self._words.get()
@@ -161,10 +162,13 @@ class Executor:
         self._words.put("terminate")
 
 
-def _leave_with_thread(death: threading.ExceptHookArgs) -> None:
-    """A process whose threads have died would hold its lease and do nothing; its supervisor can do better."""
-    logger.critical("a thread died; leaving", thread=death.thread and death.thread.name, exc_info=death.exc_value)
-    os._exit(1)
+def _leave_with_thread(worker: Worker, death: threading.ExceptHookArgs) -> None:
+    """A process whose own threads have died would hold its lease and do nothing; its supervisor can do better. The threads
+    that an actor starts are its own affair."""
+    threading.__excepthook__(death)
+    if death.thread in (*worker.workers, *worker.consumers.values()):
+        logger.critical("a thread died; leaving", thread=death.thread and death.thread.name)
+        os._exit(1)
 
 
 def die_with_parent(parent: int | None = None) -> None:

@@ -30,6 +30,7 @@ def test_an_actor_that_never_returns_holds_its_own_resource_only(lab: Lab) -> No
     ("unstorable", "nul", "failed", "cannot be stored"),
     ("unstorable", "surrogate", "failed", "cannot be stored"),
     ("unstorable", "object", "failed", "cannot be stored"),
+    ("careless_thread", None, "completed", ""),
     ("fork_and_return", None, "completed", ""),
     ("fork_and_linger", 60, "failed", "was killed (SIGKILL)"),
 ])

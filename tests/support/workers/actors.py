@@ -7,6 +7,7 @@ import ctypes
 import functools
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -205,6 +206,15 @@ def fork_and_use_database() -> int:
 def unstorable(kind: str) -> Any:
     """Returns what PostgreSQL cannot keep as JSON."""
     return {"nul": "a\0b", "surrogate": "caf\udce9", "object": object(), "nan": float("nan")}[kind]
+
+
+@_actor()
+def careless_thread() -> str:
+    """Starts a thread that dies of an exception, as threads may."""
+    thread = threading.Thread(target=lambda: 1 / 0)
+    thread.start()
+    thread.join()
+    return "unharmed"
 
 
 @_actor()

@@ -88,12 +88,13 @@ class Lab:
 
     def workers(
         self, processes: int = 1, *, settings: dict[str, Any] | None = None, gates: bool = False,
-        environment: dict[str, str] | None = None, url: str | None = None, ready: bool = True, **limits: Any,
+        clock: str | None = None, environment: dict[str, str] | None = None, url: str | None = None,
+        ready: bool = True, **limits: Any,
     ) -> Service:
         """Start a worker service and, unless ``ready`` is False, wait until its processes have registered."""
         options = {
             "url": url or self.url, "journal": str(self.journal_path), "processes": processes, "limits": limits,
-            "settings": settings or {}, "gates": gates,
+            "settings": settings or {}, "gates": gates, "clock": clock,
         }
         service = self.start([sys.executable, "-m", ENTRY, json.dumps(options)], environment)
         if ready:
