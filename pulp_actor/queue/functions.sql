@@ -5,6 +5,8 @@
 --
 -- Plans: queue tables change size by the minute, so statistics mislead. A plan made while one resource fills the table
 -- thinks that a sequential scan finds "any" row at once. The entry points therefore ask for index plans, made once.
+-- For the same reason a condition that merely checks a row found by its key is written `state || '' = …`: to an empty
+-- table every index is as good, and the partial one that such a condition allows for would be read from end to end later.
 --
 -- Every function is VOLATILE plpgsql: under READ COMMITTED each statement in it sees what committed before that
 -- statement, and so what was committed before the advisory locks were obtained.
@@ -236,7 +238,7 @@ BEGIN
         UPDATE task SET
             state = 'running', worker_id = p_worker, attempt = attempt + 1, started_at = clock_timestamp(),
             pulp_last_updated = clock_timestamp()
-        WHERE id = m.message_id AND state = 'waiting' AND blockers = 0
+        WHERE id = m.message_id AND state || '' = 'waiting' AND blockers = 0
         RETURNING id, attempt, message, false INTO task_id, task_attempt, task_message, task_foreign;
         IF FOUND THEN
             RETURN NEXT;
@@ -398,7 +400,7 @@ BEGIN
         RETURN false;
     END IF;
     PERFORM task_lock(t.exclusive, t.shared);
-    UPDATE task SET eta = NULL WHERE id = p_task AND state = 'waiting' AND eta IS NOT NULL;
+    UPDATE task SET eta = NULL WHERE id = p_task AND state || '' = 'waiting' AND eta IS NOT NULL;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
@@ -419,16 +421,16 @@ BEGIN
         RETURN NULL;
     END IF;
     PERFORM task_lock_for_release(t.exclusive, t.shared, p_strict);
-    DELETE FROM dramatiq.queue WHERE message_id = p_task AND state = 'queued';
+    DELETE FROM dramatiq.queue WHERE message_id = p_task AND state::text = 'queued';
     UPDATE task SET
         state = 'canceled', eta = NULL, blockers = 0, finished_at = clock_timestamp(),
         pulp_last_updated = clock_timestamp()
-    WHERE id = p_task AND state = 'waiting';
+    WHERE id = p_task AND state || '' = 'waiting';
     IF FOUND THEN
         PERFORM task_release_tickets(p_task, t.exclusive, t.shared);
         RETURN 'canceled';
     END IF;
-    UPDATE task SET state = 'canceling', pulp_last_updated = clock_timestamp() WHERE id = p_task AND state = 'running';
+    UPDATE task SET state = 'canceling', pulp_last_updated = clock_timestamp() WHERE id = p_task AND state || '' = 'running';
     IF FOUND THEN
         PERFORM pg_notify('pulp_task_cancel', '');
     END IF;
@@ -447,7 +449,7 @@ BEGIN
     FOR t IN
         SELECT id, actor, queue, priority, fair_key FROM task
         WHERE state = 'waiting' AND blockers = 0 AND eta IS NULL
-            AND NOT EXISTS (SELECT FROM dramatiq.queue AS m WHERE m.message_id = task.id AND m.state = 'queued')
+            AND NOT EXISTS (SELECT FROM dramatiq.queue AS m WHERE m.message_id = task.id AND m.state::text = 'queued')
         ORDER BY seq LIMIT 1000
         FOR UPDATE SKIP LOCKED
     LOOP

@@ -15,6 +15,7 @@ from pulp_actor.db.connection import database as pool
 from pulp_actor.db.migrate import migrate
 from tests.support.postgres import Server, bound
 from tests.support.queue import Bench, raw, real_bench, stub_bench
+from tests.support.workers.lab import Lab
 
 #: Empties a database faster than a new one is made.
 CLEAN = """
@@ -57,6 +58,16 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         yield request.getfixturevalue("real")
     else:
         yield from _in_use(stub_bench())
+
+
+@pytest.fixture
+def lab(postgres: Server, data_dir: Path, tmp_path: Path) -> Iterator[Lab]:
+    """Real worker processes, over a database of their own: the lab watches its tables by triggers."""
+    with postgres.empty() as url, bound(url):
+        migrate(queue_only=True)
+        lab = Lab(url, tmp_path)
+        yield lab
+        lab.close()
 
 
 def _in_use(bench: Bench) -> Iterator[Any]:

@@ -17,19 +17,23 @@ from pulp_actor.queue import UnknownActor, actor, current_task, dispatch, platfo
 from tests.support.queue import Bench, raw, register, task
 
 
+def _in_transaction(*steps: Callable[[], Any]) -> None:
+    with transaction():
+        for step in steps:
+            step()
+
+
 class Undone(Exception):
     """Raised to roll a transaction back."""
 
 
 def rolled_back(*steps: Callable[[], Any]) -> None:
     """Do some steps in a transaction (a savepoint when nested) that is rolled back."""
-    try:
-        with transaction():
-            for step in steps:
-                step()
-            raise Undone
-    except Undone:
-        return
+    def undo() -> None:
+        raise Undone
+
+    with pytest.raises(Undone):
+        _in_transaction(*steps, undo)
 
 
 def tasks(bench: Bench) -> list[tuple[str, str]]:
@@ -70,7 +74,8 @@ def test_nothing_is_written_when_the_commit_fails(real: Bench) -> None:
     def refuse(_items: list[Any]) -> None:
         raise Undone
 
-    rolled_back(act.send, lambda: before_commit(refuse, None))
+    with pytest.raises(Undone):
+        _in_transaction(act.send, lambda: before_commit(refuse, None))
     assert tasks(real) == []
 
 

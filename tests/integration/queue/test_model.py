@@ -26,7 +26,8 @@ QUEUES = ["default", "slow"]
 EXAMPLES = int(os.environ.get("QUEUE_MODEL_EXAMPLES", "25"))
 
 names = st.lists(st.sampled_from(RESOURCES), unique=True, max_size=2)
-locks = st.tuples(names, names).map(lambda pair: {"exclusive": pair[0], "shared": [name for name in pair[1] if name not in pair[0]]})
+locks = st.tuples(names, names).map(
+    lambda pair: {"exclusive": pair[0], "shared": [name for name in pair[1] if name not in pair[0]]})
 options = st.fixed_dictionaries({
     "locks": locks,
     "priority": st.sampled_from([0, 0, 0, -1, 1, 10]),
