@@ -12,14 +12,15 @@ from aiohttp import web
 from content.access import CACHE
 from content.cache import Cache
 from content.database import UNAVAILABLE, DatabaseThreads
+from content.download import Unavailable
 from content.guards import Forbidden, Unauthenticated, authorize
 from content.hooks import extra_headers
 from content.listing import list_directory, list_distributions, render
-from content.on_demand import Downloads, Unavailable
+from content.on_demand import Downloads
 from content.paths import BadPath, content_path, encode
 from content.resolve import Resolver
 from content.serve import Damaged, Sender
-from content.views import File, Resolution
+from content.views import File, View
 from pulp_actor.db.listen import ListenHub
 from pulp_actor.errors import PulpActorError
 from pulp_actor.logs import get_logger
@@ -97,16 +98,27 @@ class ContentServer:
         if not path.endswith("/") and (found.directory or (found.file and not found.path)):
             return self._redirect(f"{path}/", request)
         if found.file is not None:
-            return await self._send(request, path, found, found.file)
+            return await self._send(request, path, found.view, found.file)
         if found.directory:
             after = request.query.get("after", "")
             page = await self.threads.run(list_directory, found.view, found.path, after)
             return render(request, f"{self._prefix}{path}", page)
+        if found.view.remote_id is not None:
+            return await self._pull(request, path, found.view, found.path)
         return _nothing()
 
-    async def _send(self, request: web.BaseRequest, path: str, found: Resolution, file: File) -> web.StreamResponse:
-        assert found.view is not None
-        extra = extra_headers(found.view, file)
+    async def _pull(self, request: web.BaseRequest, path: str, view: View, rest: str) -> web.StreamResponse:
+        before = self.cache.generation
+        file = self.cache.get(("pulled", path))
+        if file is None:
+            sent = await self.downloads.pull(request, view, rest, {})
+            if not isinstance(sent, File):
+                return sent or _nothing()
+            self.cache.put(("pulled", path), file := sent, before)
+        return await self._send(request, path, view, file)
+
+    async def _send(self, request: web.BaseRequest, path: str, view: View, file: File) -> web.StreamResponse:
+        extra = extra_headers(view, file)
         if file.key is None:
             sent = await self.downloads.send(request, file, extra)
             if not isinstance(sent, File):
@@ -117,6 +129,7 @@ class ContentServer:
         except Damaged as damage:
             logger.error("the store lacks the bytes of an artifact", path=path, key=file.key, missing=damage.missing)
             self.resolver.forget(path)
+            self.cache.drop(("pulled", path))
             sent = await self.downloads.send(request, file, extra, damaged=True)
             return sent if not isinstance(sent, File) else await self.sender.send(request, sent, extra)
 

@@ -5,13 +5,31 @@ server imports it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
 
 from content.views import File, View
+from pulp_actor.models import Artifact, Remote
 
 #: Returns headers to add to the answer for a file.
 HeaderHook = Callable[[View, File], Mapping[str, str]]
 
+
+@dataclass(frozen=True)
+class PullThrough:
+    """How a type of distribution caches another server.
+
+    Attributes:
+        url: where a remote has the file at a path.
+        keep: makes a unit of content of an artifact at a path, unless there is one; returns its key. Blocks.
+    """
+
+    url: Callable[[Remote, str], str]
+    keep: Callable[[Artifact, str], UUID]
+
+
 _headers: dict[str, HeaderHook] = {}
+_pull_through: dict[str, PullThrough] = {}
 
 _NONE: Mapping[str, str] = {}
 
@@ -23,6 +41,15 @@ def response_headers(type_: str) -> Callable[[HeaderHook], HeaderHook]:
         return hook
 
     return register
+
+
+def pull_through(type_: str, hook: PullThrough) -> None:
+    """Say how distributions of one type cache another server."""
+    _pull_through[type_] = hook
+
+
+def pull_through_of(type_: str) -> PullThrough | None:
+    return _pull_through.get(type_)
 
 
 def extra_headers(view: View, file: File) -> Mapping[str, str]:

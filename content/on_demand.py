@@ -1,54 +1,37 @@
-"""Serves files that have not been saved: one download per file, from which any number of clients read while it grows.
-
-Bytes that turn out wrong must never look like the file: the last byte of every answer is held back until the whole has
-been verified, and if that fails the connection is broken. Small files are verified before anything is sent, so that a
-bad source can be replaced by the next one unnoticed.
+"""Serves files whose bytes are not in the store: those that a sync has left to be fetched on demand, and those of
+distributions that cache another server (pull-through). One download per file, however many clients want it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import uuid
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
 
+from content.additions import Additions
 from content.database import UNAVAILABLE, DatabaseThreads
+from content.download import Download, Save, Tools, Unavailable
+from content.hooks import PullThrough, pull_through_of
+from content.pull_through import find_pulled, keep_pulled, pulled_source
 from content.serve import Plan, abort, conditional, describe, only_headers
-from content.sources import Source, find_saved, find_sources, mark_failed, save
+from content.sources import Source, find_saved, find_sources, save
 from content.upstreams import Upstreams
-from content.views import File
+from content.views import File, View
 from pulp_actor.errors import PulpActorError
 from pulp_actor.logs import get_logger
-from pulp_actor.storage import StorageError, TemporaryFile, get_storage
-from pulp_actor.sync.errors import DownloadError
-from pulp_actor.sync.responses import Response
-
-#: Files up to this size, in bytes, are verified before the first byte of them is sent.
-HOLD_BACK = 64 * 1024
-#: Bytes that a reader takes at a time.
-READ_SIZE = 128 * 1024
-#: Writes of less than this are not worth a thread.
-INLINE_WRITE = 16 * 1024
+from pulp_actor.storage import TemporaryFile
 
 #: Seconds for which a download that has been saved is remembered.
 LINGER = 1.0
+#: Seconds for which another server is not asked again for what it does not have, and how many such paths are remembered.
+ABSENCE = 10.0
+ABSENT_PATHS = 10_000
 
 logger = get_logger(__name__)
-
-
-class SourceFailed(PulpActorError):
-    """A source sent something else than the file."""
-
-
-class Unavailable(PulpActorError):
-    """No source has the file, or none answers. ``status`` is what the client is told."""
-
-    def __init__(self, text: str, status: int = 502) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 class Downloads:
@@ -56,9 +39,10 @@ class Downloads:
 
     def __init__(self, threads: DatabaseThreads) -> None:
         self._threads = threads
-        self._writers = ThreadPoolExecutor(4, thread_name_prefix="download")
-        self._upstreams = Upstreams()
-        self._running: dict[uuid.UUID, Download] = {}
+        self._tools = Tools(threads, ThreadPoolExecutor(4, thread_name_prefix="download"), Upstreams())
+        self._additions = Additions(threads)
+        self._running: dict[Hashable, Download] = {}
+        self._absent: OrderedDict[Hashable, float] = OrderedDict()
 
     async def send(
         self, request: web.BaseRequest, file: File, extra: Mapping[str, str], *, damaged: bool = False,
@@ -72,31 +56,65 @@ class Downloads:
         Raises:
             Unavailable: no source has it; nothing has been sent.
         """
-        download = self._running.get(file.content_artifact_id)
+        key = file.content_artifact_id
+        download = self._running.get(key)
         if download is None:
             if not damaged and (saved := await self._threads.run(find_saved, file)):
                 return saved
             sources = await self._threads.run(find_sources, file.content_artifact_id)
-            download = self._running.get(file.content_artifact_id) or Download(
-                file, sources, self._threads, self._writers, self._upstreams)
+            download = self._running.get(key) or Download(file, sources, save, self._tools)
+        return await self._answer(request, key, download, extra)
+
+    async def pull(
+        self, request: web.BaseRequest, view: View, path: str, extra: Mapping[str, str],
+    ) -> web.StreamResponse | File | None:
+        """Answer a GET or HEAD with what the remote of a pull-through distribution has at ``path``; as `send` in all else.
+        None: it has nothing there, or this type of distribution does not say how it is asked.
+        """
+        key = (view.distribution_id, path)
+        hook = pull_through_of(view.type)
+        if hook is None or not path or path.endswith("/") or self._absent.get(key, 0.0) > time.monotonic():
+            return None
+        download = self._running.get(key)
+        if download is None:
+            source = await self._threads.run(pulled_source, view, hook, path)
+            if source is None:
+                return None
+            known = await self._threads.run(find_pulled, view, source, path)
+            if known is not None:
+                return known if known.key is not None else await self.send(request, known, extra)
+            unknown = File(None, path, view.domain_id, None, None, None, None)
+            download = self._running.get(key) or Download(unknown, [source], self._keeper(view, hook, source), self._tools)
+        try:
+            return await self._answer(request, key, download, extra)
+        except Unavailable as error:
+            if error.status != 404:
+                raise
+            self._note_absent(key)
+            return None
+
+    async def _answer(
+        self, request: web.BaseRequest, key: Hashable, download: Download, extra: Mapping[str, str],
+    ) -> web.StreamResponse | File:
         if download.saved is not None:
             return download.saved
-        headers, validators = describe(file.path, download.size, download.sha256, None)
+        headers, validators = describe(download.file.path, download.size, download.sha256, None)
         headers |= extra
         answer, ranges = conditional(request, headers, validators, download.size)
         if answer is not None:
             return answer
-        if request.method == "HEAD":
+        if request.method == "HEAD" and download.size is not None:
             download.check_sources()
             return only_headers(download.size, headers, ranges)
         if download.task is None:
-            self._start(download)
+            self._start(key, download)
         with download:
             await download.ready()
+            if request.method == "HEAD":
+                return only_headers(download.size, headers, None)
             return await _stream(request, download, headers, ranges)
 
-    def _start(self, download: Download) -> None:
-        key = download.file.content_artifact_id
+    def _start(self, key: Hashable, download: Download) -> None:
         self._running[key] = download
 
         def linger(_: object) -> None:
@@ -105,221 +123,32 @@ class Downloads:
 
         download.start().add_done_callback(linger)
 
+    def _keeper(self, view: View, hook: PullThrough, source: Source) -> Save:
+        loop = asyncio.get_running_loop()
+
+        def keep(file: File, temporary: TemporaryFile) -> File:
+            kept, content_id = keep_pulled(view, hook, source, file, temporary)
+            if view.into_repository_id is not None:
+                loop.call_soon_threadsafe(self._additions.add, view.into_repository_id, content_id)
+            return kept
+
+        return keep
+
+    def _note_absent(self, key: Hashable) -> None:
+        self._absent[key] = time.monotonic() + ABSENCE
+        self._absent.move_to_end(key)
+        if len(self._absent) > ABSENT_PATHS:
+            self._absent.popitem(last=False)
+
     async def close(self) -> None:
-        """Break off what is under way."""
+        """Break off what is under way; what has been fetched gets where it belongs."""
         tasks = [download.task for download in self._running.values() if download.task]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._upstreams.close()
-        self._writers.shutdown(wait=False, cancel_futures=True)
-
-
-class Download:
-    """One file on its way. Clients read from it inside a ``with`` block."""
-
-    def __init__(
-        self, file: File, sources: list[Source], threads: DatabaseThreads, writers: ThreadPoolExecutor,
-        upstreams: Upstreams,
-    ) -> None:
-        self.file = file
-        self.sources = [source for source in sources if not source.cooling]
-        #: What is known of the file: None where it is not.
-        sizes = (size for size in (file.size, *(source.size for source in self.sources)) if size is not None)
-        self.size = next(sizes, None)
-        self.sha256 = file.sha256 or next((s.digests["sha256"] for s in self.sources if "sha256" in s.digests), None)
-        self.task: asyncio.Task[None] | None = None
-        #: The file with its bytes, once they have been saved.
-        self.saved: File | None = None
-        self._known = bool(sources)
-        self._threads = threads
-        self._writers = writers
-        self._upstreams = upstreams
-        self._temporary: TemporaryFile | None = None
-        self._descriptor = -1
-        self._written = 0
-        self._released = False  # a client may have been sent something
-        self._verified = False
-        self._error: Exception | None = None
-        self._readers = 0
-        self._progress: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def __enter__(self) -> Download:
-        self._readers += 1
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._readers -= 1
-        if self._readers:
-            return
-        if self.task is None or self.task.done():
-            self._close()
-        elif self.streamed:
-            self.task.cancel()  # nobody wants it, and it would not be kept
-
-    @property
-    def streamed(self) -> bool:
-        """Whether the file is not to be kept."""
-        return all(source.remote.policy == "streamed" for source in self.sources)
-
-    def check_sources(self) -> None:
-        """Raises Unavailable if there is no source to try."""
-        if not self._known:
-            raise Unavailable("this file has not been saved, and no remote is known to have it", 404)
-        if not self.sources:
-            raise Unavailable("every remote that has this file failed a moment ago; try again later")
-
-    def start(self) -> asyncio.Task[None]:
-        self.task = asyncio.create_task(self._run(), name=f"download {self.file.path}")
-        return self.task
-
-    async def ready(self) -> None:
-        """Wait until there is something to send. Raises what went wrong if there will be nothing."""
-        while not self._verified:
-            if self._error is not None:
-                raise self._error
-            if self._written and (self.size is None or self.size > HOLD_BACK):
-                break
-            await asyncio.shield(self._progress)
-        self._released = True
-
-    async def chunks(self, start: int, end: int | None) -> AsyncIterator[bytes]:
-        """The bytes from ``start`` up to but without ``end`` (None: all) as they arrive, the last one when all are verified.
-
-        Raises:
-            what went wrong
-        """
-        position = start
-        while end is None or position < end:
-            limit = self._written if end is None else min(end, self._written)
-            if not self._verified:
-                limit = min(limit, self._written - 1 if end is None else end - 1)
-            if position < limit:
-                data = os.pread(self._descriptor, min(READ_SIZE, limit - position), position)
-                position += len(data)
-                yield data
-            elif self._verified:
-                return
-            elif self._error is not None:
-                raise self._error
-            else:
-                await asyncio.shield(self._progress)
-
-    async def _run(self) -> None:
-        try:
-            self.check_sources()
-            await self._fetch()
-        except (PulpActorError, OSError, *UNAVAILABLE) as error:
-            self._error = error
-        except BaseException as error:
-            self._error = Unavailable("the download was broken off", 503)
-            if isinstance(error, Exception):
-                logger.exception("a download failed in a way that nobody foresaw", path=self.file.path)
-            raise
-        finally:
-            self._advance()
-            if self._temporary is not None:
-                self._temporary.discard()
-            if not self._readers:
-                self._close()
-
-    async def _fetch(self) -> None:
-        reasons, statuses = [], set()
-        for source in self.sources:
-            if self._temporary is None:
-                self._open()
-            try:
-                await self._fetch_from(source)
-                self._verify(source)
-            except (DownloadError, SourceFailed) as error:
-                logger.warning("a remote failed to serve a file", url=source.url, reason=str(error))
-                reasons.append(str(error))
-                statuses.add(getattr(error, "status", None))
-                await self._threads.run(mark_failed, source)
-                if isinstance(error, SourceFailed):
-                    if self._released:
-                        raise
-                    self._close()
-                continue
-            self._verified = True
-            self._advance()
-            if not self.streamed:
-                await self._save()
-            return
-        raise Unavailable("; ".join(reasons), 404 if statuses <= {404, 410} else 502)
-
-    async def _fetch_from(self, source: Source) -> None:
-        """Append what is still missing to the temporary file."""
-        assert self._temporary is not None
-        async with (
-            self._upstreams.use(source.remote) as downloader,
-            downloader.open(source.url, offset=self._written) as response,
-        ):
-            await self._take(response, source)
-        if self.size is not None and self._written < self.size:
-            raise DownloadError(source.url, f"it ended after {self._written} of {self.size} bytes")
-
-    async def _take(self, response: Response, source: Source) -> None:
-        skip = self._written - response.offset
-        if skip < 0:
-            raise SourceFailed(f"{source.url} sends another range than it was asked for")
-        if self.size is None:
-            self.size = response.size
-        elif response.size not in (None, self.size):
-            raise SourceFailed(f"{source.url} has {response.size} bytes instead of {self.size}")
-        async for chunk in response:
-            skipped = min(skip, len(chunk))
-            skip -= skipped
-            if skipped < len(chunk):
-                await self._write(chunk[skipped:], source)
-
-    async def _write(self, chunk: bytes, source: Source) -> None:
-        assert self._temporary is not None
-        if self.size is not None and self._written + len(chunk) > self.size:
-            raise SourceFailed(f"{source.url} sends more than {self.size} bytes")
-        if len(chunk) < INLINE_WRITE:
-            self._temporary.write(chunk)
-        else:
-            await asyncio.get_running_loop().run_in_executor(self._writers, self._temporary.write, chunk)
-        self._written += len(chunk)
-        self._advance()
-
-    def _verify(self, source: Source) -> None:
-        """Raises SourceFailed unless the bytes are what they should be."""
-        assert self._temporary is not None
-        expected: dict[str, str | None] = dict(source.digests)
-        if self.sha256:
-            expected["sha256"] = self.sha256
-        wrong = self._temporary.mismatches(expected, self.size)
-        if wrong:
-            raise SourceFailed(f"{source.url} differs from what it should be in {', '.join(wrong)}")
-
-    async def _save(self) -> None:
-        assert self._temporary is not None
-        try:
-            self.saved = await self._threads.run(save, self.file, self._temporary)
-        except (StorageError, *UNAVAILABLE) as error:
-            # The clients have their bytes; whoever asks next fetches the file again.
-            logger.warning("a file could not be saved", path=self.file.path, reason=str(error))
-
-    def _open(self) -> None:
-        self._temporary = get_storage(self.file.domain_id).new_temporary()
-        self._descriptor = os.open(self._temporary.path, os.O_RDONLY)
-        self._written = 0
-
-    def _close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-        if self._temporary is not None:
-            self._temporary.discard()
-            self._temporary = None
-        self._written = 0
-
-    def _advance(self) -> None:
-        """Wake all who wait for something to happen."""
-        self._progress.set_result(None)
-        self._progress = asyncio.get_running_loop().create_future()
+        await self._additions.close()
+        await self._tools.upstreams.close()
+        self._tools.writers.shutdown(wait=False, cancel_futures=True)
 
 
 async def _stream(

@@ -30,6 +30,7 @@ from pulp_actor.db.listen import ListenHub
 from pulp_actor.errors import ConfigurationError
 from pulp_actor.logs import get_logger
 from pulp_actor.plugins import load_modules
+from pulp_actor.queue import load_actors
 from pulp_actor.queue.presence import register
 from pulp_actor.settings import settings
 
@@ -46,7 +47,7 @@ def main() -> None:
     try:
         bootstrap()
         host, port = address()
-        load_checkers()
+        load_hooks()
         processes = settings.CONTENT_PROCESSES
         listener = bind(host, port, shared=processes > 1)
     except ConfigurationError as error:
@@ -58,10 +59,12 @@ def main() -> None:
         asyncio.run(serve(listener))
 
 
-def load_checkers() -> None:
-    """Import what registers guards and hooks: the core's, then the plugins'."""
+def load_hooks() -> None:
+    """Import what registers guards and hooks, the core's and then the plugins', and what declares actors: what is pulled
+    through gets into its repository by a task."""
     importlib.import_module("content.checkers")
     load_modules("content")
+    load_actors()
 
 
 def address() -> tuple[str, int]:

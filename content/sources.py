@@ -19,9 +19,10 @@ sql = load_queries("content", "sources.sql")
 
 @dataclass(frozen=True)
 class Source:
-    """A remote artifact: a URL and what its bytes must be. ``cooling``: it failed a moment ago."""
+    """A URL and what its bytes must be. ``id``: that of the remote artifact, where there is one; ``cooling``: it failed a
+    moment ago."""
 
-    id: uuid.UUID
+    id: uuid.UUID | None
     remote: Remote
     url: str
     size: int | None
@@ -29,7 +30,7 @@ class Source:
     cooling: bool = False
 
 
-def find_sources(content_artifact_id: uuid.UUID) -> list[Source]:
+def find_sources(content_artifact_id: uuid.UUID | None) -> list[Source]:
     """The sources of a content artifact, those that failed lately last."""
     parameters = {
         "content_artifact_id": str(content_artifact_id), "cooldown": settings.REMOTE_CONTENT_FETCH_FAILURE_COOLDOWN,
@@ -62,9 +63,9 @@ def save(file: File, temporary: TemporaryFile) -> File:
     return _with_bytes(file, artifact)
 
 
-def mark_failed(source: Source) -> None:
+def mark_failed(remote_artifact_id: uuid.UUID) -> None:
     """Start the cooldown of a source."""
-    database.execute_sql(sql.mark_failed, {"id": str(source.id)})
+    database.execute_sql(sql.mark_failed, {"id": str(remote_artifact_id)})
 
 
 def _with_bytes(file: File, artifact: Artifact) -> File:

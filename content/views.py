@@ -41,9 +41,10 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file that a path means. ``key``, ``size``, ``sha256`` and ``created`` are None until its bytes have been saved."""
+    """A file that a path means. ``key``, ``size``, ``sha256`` and ``created`` are None until its bytes have been saved.
+    ``content_artifact_id`` is None for a file that nobody has seen yet."""
 
-    content_artifact_id: uuid.UUID
+    content_artifact_id: uuid.UUID | None
     path: str
     domain_id: uuid.UUID
     key: str | None

@@ -18,6 +18,7 @@ from aiohttp import web
 from content.app import ContentServer
 from pulp_actor.db import transaction
 from pulp_actor.db.listen import ListenHub
+from pulp_actor.identifiers import uuid7
 from pulp_actor.models import (
     Artifact,
     Content,
@@ -89,9 +90,10 @@ class Repo:
         with transaction():
             self.add()
             found = self.put(path, None)
-            for each in remotes:
+            # Within a millisecond keys come in no order; here the remotes are to be tried in the order given.
+            for key, each in zip(sorted(uuid7() for _ in remotes), remotes, strict=True):
                 RemoteArtifact.create(
-                    content_artifact=found, remote=each, url=each.url + path, size=len(data) if size == -1 else size,
+                    id=key, content_artifact=found, remote=each, url=each.url + path, size=len(data) if size == -1 else size,
                     **({"sha256": sha256(data)} if digests is None else digests),
                 )
         return found

@@ -50,6 +50,7 @@ def s3_server(directory: Path) -> Iterator[dict[str, Any]]:
         f"-volume.port.grpc={volume_grpc}", f"-filer.port={filer}", f"-filer.port.grpc={filer_grpc}", f"-s3.port={s3}",
         f"-s3.port.grpc={s3_grpc}", f"-s3.config={identities}", "-master.volumeSizeLimitMB=64", "-volume.max=20",
         "-s3.iam=false",
+        "-s3.port.iceberg=0", "-s3.port.lance=0",  # on ports of their own, of which two servers would want the same
     ], stdout=subprocess.DEVNULL, stderr=(directory / "log").open("wb"), cwd=directory)
     endpoint = f"http://127.0.0.1:{s3}"
     try:

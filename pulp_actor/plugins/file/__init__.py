@@ -27,4 +27,5 @@ plugin = Plugin(
     migrations=str(resources.files(__name__) / "migrations"),
     actors="pulp_actor.plugins.file.actors",
     api="pulp_actor.plugins.file.api",
+    content="pulp_actor.plugins.file.serving",
 )

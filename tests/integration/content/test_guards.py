@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from content.service import load_checkers
+from content.service import load_hooks
 from pulp_actor.models import ContentGuard, User
 from pulp_actor.security.passwords import hash_password
 from pulp_actor.security.signing import signed_url
@@ -22,7 +22,7 @@ PATHS = ("repo", "repo/", "repo/f", "repo/dir", "repo/dir/", "repo/dir/g", "repo
 
 @pytest.fixture(autouse=True)
 def checkers():
-    load_checkers()
+    load_hooks()
 
 
 @pytest.fixture

@@ -1,0 +1,263 @@
+"""One file on its way from an upstream: any number of clients read from it while it grows.
+
+Bytes that turn out wrong must never look like the file: the last byte of every answer is held back until the whole has
+been verified. Small files are verified before anything is sent, so that a bad source can be replaced by the next one
+unnoticed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from content.database import UNAVAILABLE, DatabaseThreads
+from content.sources import Source, mark_failed
+from content.upstreams import Upstreams
+from content.views import File
+from pulp_actor.errors import PulpActorError
+from pulp_actor.logs import get_logger
+from pulp_actor.storage import StorageError, TemporaryFile, get_storage
+from pulp_actor.sync.errors import DownloadError
+from pulp_actor.sync.responses import Response
+
+#: Files up to this size, in bytes, are verified before the first byte of them is sent.
+HOLD_BACK = 64 * 1024
+#: Bytes that a reader takes at a time.
+READ_SIZE = 128 * 1024
+#: Writes of less than this are not worth a thread.
+INLINE_WRITE = 16 * 1024
+
+logger = get_logger(__name__)
+
+
+class SourceFailed(PulpActorError):
+    """A source sent something else than the file."""
+
+
+class Unavailable(PulpActorError):
+    """No source has the file, or none answers. ``status`` is what the client is told."""
+
+    def __init__(self, text: str, status: int = 502) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What downloads work with. One per process."""
+
+    threads: DatabaseThreads
+    writers: ThreadPoolExecutor
+    upstreams: Upstreams
+
+
+#: Makes a verified temporary file the bytes of a file. Blocks.
+Save = Callable[[File, TemporaryFile], File]
+
+
+class Download:
+    """One file on its way. Clients read from it inside a ``with`` block.
+
+    Parameters:
+        file: what is known of it.
+        sources: where it may come from, to be tried in this order.
+        save: keeps the bytes; None: they are not to be kept.
+    """
+
+    def __init__(self, file: File, sources: list[Source], save: Save | None, tools: Tools) -> None:
+        self.file = file
+        self.sources = [source for source in sources if not source.cooling]
+        #: What is known of the file: None where it is not.
+        sizes = (size for size in (file.size, *(source.size for source in self.sources)) if size is not None)
+        self.size = next(sizes, None)
+        self.sha256 = file.sha256 or next((s.digests["sha256"] for s in self.sources if "sha256" in s.digests), None)
+        self.task: asyncio.Task[None] | None = None
+        #: The file with its bytes, once they have been saved.
+        self.saved: File | None = None
+        self._known = bool(sources)
+        self._tools = tools
+        self._save_bytes = None if all(source.remote.policy == "streamed" for source in self.sources) else save
+        self._temporary: TemporaryFile | None = None
+        self._descriptor = -1
+        self._written = 0
+        self._released = False  # a client may have been sent something
+        self._verified = False
+        self._error: Exception | None = None
+        self._readers = 0
+        self._progress: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def __enter__(self) -> Download:
+        self._readers += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._readers -= 1
+        if self._readers:
+            return
+        if self.task is None or self.task.done():
+            self._close()
+        elif self._save_bytes is None:
+            self.task.cancel()  # nobody wants it, and it would not be kept
+
+    def check_sources(self) -> None:
+        """Raises Unavailable if there is no source to try."""
+        if not self._known:
+            raise Unavailable("this file has not been saved, and no remote is known to have it", 404)
+        if not self.sources:
+            raise Unavailable("every remote that has this file failed a moment ago; try again later")
+
+    def start(self) -> asyncio.Task[None]:
+        self.task = asyncio.create_task(self._run(), name=f"download {self.file.path}")
+        return self.task
+
+    async def ready(self) -> None:
+        """Wait until there is something to send. Raises what went wrong if there will be nothing."""
+        while not self._verified:
+            if self._error is not None:
+                raise self._error
+            if self._written and (self.size is None or self.size > HOLD_BACK):
+                break
+            await asyncio.shield(self._progress)
+        self._released = True
+
+    async def chunks(self, start: int, end: int | None) -> AsyncIterator[bytes]:
+        """The bytes from ``start`` up to but without ``end`` (None: all) as they arrive, the last one when all are verified.
+
+        Raises:
+            what went wrong
+        """
+        position = start
+        while end is None or position < end:
+            limit = self._written if end is None else min(end, self._written)
+            if not self._verified:
+                limit = min(limit, self._written - 1 if end is None else end - 1)
+            if position < limit:
+                data = os.pread(self._descriptor, min(READ_SIZE, limit - position), position)
+                position += len(data)
+                yield data
+            elif self._verified:
+                return
+            elif self._error is not None:
+                raise self._error
+            else:
+                await asyncio.shield(self._progress)
+
+    async def _run(self) -> None:
+        try:
+            self.check_sources()
+            await self._fetch()
+        except (PulpActorError, OSError, *UNAVAILABLE) as error:
+            self._error = error
+        except BaseException as error:
+            self._error = Unavailable("the download was broken off", 503)
+            if isinstance(error, Exception):
+                logger.exception("a download failed in a way that nobody foresaw", path=self.file.path)
+            raise
+        finally:
+            self._advance()
+            if self._temporary is not None:
+                self._temporary.discard()
+            if not self._readers:
+                self._close()
+
+    async def _fetch(self) -> None:
+        reasons, statuses = [], set()
+        for source in self.sources:
+            if self._temporary is None:
+                self._open()
+            try:
+                await self._fetch_from(source)
+                self._verify(source)
+            except (DownloadError, SourceFailed) as error:
+                logger.warning("a remote failed to serve a file", url=source.url, reason=str(error))
+                reasons.append(str(error))
+                statuses.add(getattr(error, "status", None))
+                if source.id is not None:
+                    await self._tools.threads.run(mark_failed, source.id)
+                if isinstance(error, SourceFailed):
+                    if self._released:
+                        raise
+                    self._close()
+                continue
+            self._verified = True
+            self._advance()
+            if self._save_bytes is not None:
+                await self._save(self._save_bytes)
+            return
+        raise Unavailable("; ".join(reasons), 404 if statuses <= {404, 410} else 502)
+
+    async def _fetch_from(self, source: Source) -> None:
+        """Append what is still missing to the temporary file."""
+        assert self._temporary is not None
+        async with (
+            self._tools.upstreams.use(source.remote) as downloader,
+            downloader.open(source.url, offset=self._written) as response,
+        ):
+            await self._take(response, source)
+        if self.size is not None and self._written < self.size:
+            raise DownloadError(source.url, f"it ended after {self._written} of {self.size} bytes")
+
+    async def _take(self, response: Response, source: Source) -> None:
+        skip = self._written - response.offset
+        if skip < 0:
+            raise SourceFailed(f"{source.url} sends another range than it was asked for")
+        if self.size is None:
+            self.size = response.size
+        elif response.size not in (None, self.size):
+            raise SourceFailed(f"{source.url} has {response.size} bytes instead of {self.size}")
+        async for chunk in response:
+            skipped = min(skip, len(chunk))
+            skip -= skipped
+            if skipped < len(chunk):
+                await self._write(chunk[skipped:], source)
+
+    async def _write(self, chunk: bytes, source: Source) -> None:
+        assert self._temporary is not None
+        if self.size is not None and self._written + len(chunk) > self.size:
+            raise SourceFailed(f"{source.url} sends more than {self.size} bytes")
+        if len(chunk) < INLINE_WRITE:
+            self._temporary.write(chunk)
+        else:
+            await asyncio.get_running_loop().run_in_executor(self._tools.writers, self._temporary.write, chunk)
+        self._written += len(chunk)
+        self._advance()
+
+    def _verify(self, source: Source) -> None:
+        """Raises SourceFailed unless the bytes are what they should be."""
+        assert self._temporary is not None
+        expected: dict[str, str | None] = dict(source.digests)
+        if self.sha256:
+            expected["sha256"] = self.sha256
+        wrong = self._temporary.mismatches(expected, self.size)
+        if wrong:
+            raise SourceFailed(f"{source.url} differs from what it should be in {', '.join(wrong)}")
+
+    async def _save(self, save: Save) -> None:
+        assert self._temporary is not None
+        try:
+            self.saved = await self._tools.threads.run(save, self.file, self._temporary)
+        except (StorageError, *UNAVAILABLE) as error:
+            # The clients have their bytes; whoever asks next fetches the file again.
+            logger.warning("a file could not be saved", path=self.file.path, reason=str(error))
+
+    def _open(self) -> None:
+        self._temporary = get_storage(self.file.domain_id).new_temporary()
+        self._descriptor = os.open(self._temporary.path, os.O_RDONLY)
+        self._written = 0
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+        if self._temporary is not None:
+            self._temporary.discard()
+            self._temporary = None
+        self._written = 0
+
+    def _advance(self) -> None:
+        """Wake all who wait for something to happen."""
+        self._progress.set_result(None)
+        self._progress = asyncio.get_running_loop().create_future()
