@@ -203,7 +203,8 @@ class Settings:
     @property
     def content_origin(self) -> str:
         """Scheme and host of the content server as clients reach it, without a trailing slash."""
-        return self.CONTENT_ORIGIN.rstrip("/") or f"http://{self.CONTENT_BIND}"
+        scheme = "https" if self.CONTENT_TLS_CERTIFICATE else "http"
+        return self.CONTENT_ORIGIN.rstrip("/") or f"{scheme}://{self.CONTENT_BIND}"
 
 
 def environment_variable(name: str) -> str | None:

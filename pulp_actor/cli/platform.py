@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import queue
 import signal
+import socket
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import requests
+from urllib3.exceptions import InsecureRequestWarning
 
 from pulp_actor.cli import accounts, ports
 from pulp_actor.cli.rundir import Facts, RunDir
@@ -138,6 +141,10 @@ class Platform:
             raise ConfigurationError(f"API_BIND and CONTENT_BIND are the same: {api}")
         settings.set(settings.source("API_BIND"), API_BIND=ports.reserve("API_BIND", api))
         settings.set(settings.source("CONTENT_BIND"), CONTENT_BIND=ports.reserve("CONTENT_BIND", content))
+        host, port = ports.parse("CONTENT_BIND", settings.CONTENT_BIND)
+        if not settings.CONTENT_ORIGIN and host in ports.EVERYWHERE:
+            # What links to content must name an address that leads here from elsewhere.
+            settings.set("this host's name", CONTENT_ORIGIN=f"{content_scheme()}://{socket.getfqdn()}:{port}")
 
     def _start_database(self) -> None:
         if settings.DATABASE_URL:
@@ -208,7 +215,7 @@ class Platform:
     def _publish_facts(self) -> Facts:
         known = self.password
         facts = Facts(
-            pid=os.getpid(), api=ports.url(settings.API_BIND), content=ports.url(settings.CONTENT_BIND),
+            pid=os.getpid(), api=ports.url(settings.API_BIND), content=ports.url(settings.CONTENT_BIND, content_scheme()),
             database_url=settings.DATABASE_URL, username=accounts.ADMIN, password=known.text if known else "",
             settings={name: getattr(settings, name) for name in SHARED_SETTINGS},
         )
@@ -228,13 +235,22 @@ def what_is_missing(session: requests.Session) -> str:
     except (requests.RequestException, ValueError):
         return "the API does not answer"
     try:
-        content = session.head(f"{ports.url(settings.CONTENT_BIND)}{settings.CONTENT_PATH_PREFIX}", timeout=5)
+        root = f"{ports.url(settings.CONTENT_BIND, content_scheme())}{settings.CONTENT_PATH_PREFIX}"
+        with warnings.catch_warnings():
+            # Its certificate is for the name that clients use, not for the loopback interface.
+            warnings.simplefilter("ignore", InsecureRequestWarning)
+            content = session.head(root, timeout=5, verify=False)
         if content.status_code != 200:
             return f"the content server answers {content.status_code}"
     except requests.RequestException:
         return "the content server does not answer"
     online = len(status["online_workers"] or ())
     return "" if online >= settings.WORKERS else f"{online} of {settings.WORKERS} workers are online"
+
+
+def content_scheme() -> str:
+    """``https`` if the content server speaks TLS itself."""
+    return "https" if settings.CONTENT_TLS_CERTIFICATE else "http"
 
 
 def death_of(event: Event) -> ServiceDied:

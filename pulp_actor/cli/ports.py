@@ -6,6 +6,9 @@ import socket
 
 from pulp_actor.errors import ConfigurationError
 
+#: Hosts that stand for every address of this machine, and what a local client puts in their place.
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+
 
 def parse(name: str, bind: str) -> tuple[str, int]:
     """Host and port of ``host:port`` or ``[v6]:port``; ``name`` is what an error calls it. Raises ConfigurationError."""
@@ -34,11 +37,11 @@ def reserve(name: str, bind: str) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def url(bind: str) -> str:
+def url(bind: str, scheme: str = "http") -> str:
     """The URL under which a local client reaches what listens on ``bind``."""
     host, port = parse("the address", bind)
-    local = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"http://[{local}]:{port}" if ":" in local else f"http://{local}:{port}"
+    local = EVERYWHERE.get(host, host)
+    return f"{scheme}://[{local}]:{port}" if ":" in local else f"{scheme}://{local}:{port}"
 
 
 def _reason(error: OSError) -> str:

@@ -45,10 +45,10 @@ def is_well(answer: Object) -> bool:
 def _show(api: str, answer: Object) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     versions = {each["component"]: each["version"] for each in answer["versions"]}
-    table.add_row("API", f"{api}   ({len(answer['online_api_apps'])} process(es))")
+    table.add_row("API", f"{api}   ({_processes(answer['online_api_apps'])})")
     content = answer.get("content_settings") or {}
     origin = f"{content.get('content_origin', '')}{content.get('content_path_prefix', '')}"
-    table.add_row("Content", f"{origin}   ({len(answer['online_content_apps'])} process(es))")
+    table.add_row("Content", f"{origin}   ({_processes(answer['online_content_apps'])})")
     table.add_row("Workers", str(len(answer["online_workers"])))
     table.add_row("Database", "connected" if answer["database_connection"]["connected"] else "away")
     if storage := answer.get("storage"):
@@ -59,3 +59,7 @@ def _show(api: str, answer: Object) -> None:
     console = Console(highlight=False)
     console.print(table)
     console.print("[green]well[/]" if is_well(answer) else "[red]not well[/]")
+
+
+def _processes(apps: list[Object]) -> str:
+    return "1 process" if len(apps) == 1 else f"{len(apps)} processes"

@@ -1,5 +1,6 @@
 """``pulp-actor up``: starts everything or nothing, says so in a line, finds its data again, and stops cleanly."""
 
+import datetime
 import json
 import os
 import signal
@@ -11,6 +12,10 @@ import sys
 import psutil
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from pulp_actor.cli.rundir import RunDir
 from tests.support.platform import pulp_actor, running_platform
@@ -199,6 +204,36 @@ def test_a_configured_database_is_used_and_migrated(tmp_path, postgres):
             assert not (platform.data_dir / "postgres").exists()
         done = pulp_actor(tmp_path, "migrate", "--database-url", url, "--data-dir", str(tmp_path / "data"))
         assert (done.returncode, done.stdout) == (0, "up to date\n")
+
+
+def self_signed(directory):
+    """The paths of a certificate for localhost and of its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    paths = directory / "certificate.pem", directory / "key.pem"
+    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    return paths
+
+
+def test_a_content_server_that_speaks_tls_is_found_to_be_well(tmp_path):
+    certificate, key = self_signed(tmp_path)
+    tls = {"CONTENT_TLS_CERTIFICATE": str(certificate), "CONTENT_TLS_KEY": str(key)}
+    with running_platform(tmp_path, **tls) as platform:
+        assert platform.facts.content.startswith("https://127.0.0.1:")
+        port = platform.facts.content.rpartition(":")[2]
+        answer = requests.get(f"https://localhost:{port}/pulp/content/", verify=str(certificate), timeout=30)
+        assert answer.status_code == 200
+        origin = platform.client.get("status/")["content_settings"]["content_origin"]
+        assert origin == platform.facts.content
 
 
 @pytest.mark.parametrize("module", ["api.service", "content.service", "pulp_actor.queue.service"])

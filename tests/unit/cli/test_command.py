@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -127,3 +128,8 @@ def test_facts_that_cannot_be_read_count_as_none(tmp_path):
     run_dir.path.mkdir()
     (run_dir.path / "connection.json").write_text('{"half": ')
     assert run_dir.read() is None
+
+
+def test_every_command_is_in_the_manual():
+    manual = (Path(__file__).parents[3] / "docs" / "running.md").read_text()
+    assert [name for name in COMMANDS if f"`pulp-actor {name}" not in manual] == []
