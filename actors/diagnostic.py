@@ -35,21 +35,21 @@ def dummy_task() -> None:
 
 
 @actor(name=PREFIX + "sleep")
-def sleep(interval: float) -> None:
-    """Sleep for ``interval`` seconds; wakes up when it is cancelled."""
-    _sleep_until(time.monotonic() + interval)
+def sleep(seconds: float) -> None:
+    """Sleep for ``seconds`` seconds; wakes up when it is cancelled."""
+    _sleep_until(time.monotonic() + seconds)
 
 
 @actor(name=PREFIX + "asleep")
-async def asleep(interval: float) -> None:
-    """Sleep for ``interval`` seconds, as an async actor."""
-    await asyncio.sleep(interval)
+async def asleep(seconds: float) -> None:
+    """Sleep for ``seconds`` seconds, as an async actor."""
+    await asyncio.sleep(seconds)
 
 
 @actor(name=PREFIX + "gooey_task")
-def gooey_task(interval: float) -> None:
-    """Sleep for ``interval`` seconds whatever comes: it swallows every interrupt, and can only be killed."""
-    end = time.monotonic() + interval
+def gooey_task(seconds: float) -> None:
+    """Sleep for ``seconds`` seconds whatever comes: it swallows every interrupt, and can only be killed."""
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         try:
             _sleep_until(end)
@@ -70,22 +70,22 @@ async def afailing_task(error_message: str = "An async task that fails on purpos
 
 
 @actor(name=PREFIX + "dummy_group_task")
-def dummy_group_task(children: int = 3, interval: float = 0.0) -> dict[str, str]:
-    """Dispatch ``children`` tasks that sleep for ``interval`` seconds into this task's group, or a new one."""
+def dummy_group_task(children: int = 3, seconds: float = 0.0) -> dict[str, str]:
+    """Dispatch ``children`` tasks that sleep for ``seconds`` seconds into this task's group, or a new one."""
     group = _group("Tasks that sleep")
     for _ in range(children):
-        dispatch(PREFIX + "sleep", [interval], task_group=group)
+        dispatch(PREFIX + "sleep", [seconds], task_group=group)
     return _finished(group)
 
 
 @actor(name=PREFIX + "group_task_with_finalizer")
-def group_task_with_finalizer(children: int = 3, interval: float = 0.0) -> dict[str, str]:
+def group_task_with_finalizer(children: int = 3, seconds: float = 0.0) -> dict[str, str]:
     """As `dummy_group_task`, and dispatch one more task that starts when all the others have ended: they share a lock
     on the group, it takes it exclusively."""
     group = _group("Tasks that sleep, and a last one")
     lock = [prn_of(TASK_GROUP, group)]
     for _ in range(children):
-        dispatch(PREFIX + "sleep", [interval], task_group=group, shared=lock)
+        dispatch(PREFIX + "sleep", [seconds], task_group=group, shared=lock)
     dispatch(PREFIX + "dummy_task", task_group=group, exclusive=lock)
     return _finished(group)
 

@@ -251,7 +251,7 @@ def _check_actor(name: str) -> None:
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {close[0]}?" if close else ""
     if name.startswith("pulpcore.app.tasks.test.") and not settings.DIAGNOSTIC_ACTORS:
-        hint = "; the setting DIAGNOSTIC_ACTORS is off here (PULP_DIAGNOSTIC_ACTORS=true)"
+        hint = ": set PULP_DIAGNOSTIC_ACTORS=true for the workers and for this command"
     raise click.ClickException(f"no actor is named {name!r}{hint}")
 
 

@@ -201,6 +201,13 @@ def test_dispatch_refuses_in_one_line(
     assert queue.engine.execute("SELECT count(*) FROM task") == [(0,)]
 
 
+def test_dispatch_says_how_to_get_the_diagnostic_actors(queue: Queue, command: Command) -> None:
+    with settings.override(DIAGNOSTIC_ACTORS=False):
+        line = command.error("dispatch", TEST + "no_such_task")
+    assert line == (
+        f"Error: no actor is named '{TEST}no_such_task': set PULP_DIAGNOSTIC_ACTORS=true for the workers and for this command")
+
+
 # top
 
 
