@@ -23,6 +23,7 @@ class File:
         temporary: the downloaded bytes, until they are stored.
         fill: whether ``entry`` was there and lacks the artifact.
         locate: whether the remote's URL has to be noted.
+        leader: another file with the same bytes, in this batch or one before it, that is downloaded for both.
     """
 
     declared: DeclaredArtifact
@@ -31,6 +32,7 @@ class File:
     temporary: TemporaryFile | None = None
     fill: bool = False
     locate: bool = True
+    leader: File | None = None
 
     @property
     def lookup(self) -> tuple[str, str] | None:
@@ -40,6 +42,11 @@ class File:
             if value:
                 return name, value.lower()
         return None
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Equal for files that have the same bytes as far as can be told."""
+        return self.lookup or ("url", self.declared.url)
 
 
 @dataclass(slots=True, eq=False)
@@ -53,7 +60,10 @@ class Unit:
 
 @dataclass(slots=True, eq=False)
 class Batch:
+    """``to_fetch`` is what has to be downloaded for it, once that is known."""
+
     units: list[Unit] = field(default_factory=list)
+    to_fetch: list[File] = field(default_factory=list)
 
     @classmethod
     def of(cls, declared: Iterable[DeclaredContent]) -> Batch:

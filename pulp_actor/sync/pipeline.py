@@ -49,6 +49,7 @@ class Pipeline:
         self._on_units = on_units or _ignore
         self._on_downloads = on_downloads or _ignore
         self._under_way: set[Batch] = set()
+        self._leaders: dict[tuple[str, str], File] = {}
 
     async def run(self, units: Units) -> None:
         """Process all units.
@@ -95,6 +96,9 @@ class Pipeline:
     async def _resolve(self, gathered: asyncio.Queue[Batch | None], done: asyncio.Queue[Batch | None]) -> None:
         while (batch := await gathered.get()) is not None:
             await self._in_thread(self._store.resolve, batch)
+            if self._immediate:
+                # At once: a batch that is saved after this look-up must not have been forgotten yet.
+                batch.to_fetch = [file for file in batch.without_bytes() if self._leads(file)]
             await done.put(batch)
         await done.put(None)
 
@@ -105,13 +109,26 @@ class Pipeline:
         await done.put(None)
 
     async def _download_batch(self, batch: Batch) -> None:
-        if not self._immediate:
+        if not batch.to_fetch:
             return
-        missing = iter(batch.without_bytes())
+        missing = iter(batch.to_fetch)
         async with asyncio.TaskGroup() as group:
             for _ in range(self._downloader.concurrency):
                 group.create_task(self._download_from(missing))
         await asyncio.to_thread(batch.write_out)
+
+    def _leads(self, file: File) -> bool:
+        """Whether a file is the first under way that has its bytes; if not, it gets those of the first."""
+        leader = self._leaders.setdefault(file.identity, file)
+        file.leader = None if leader is file else leader
+        return leader is file
+
+    def _forget(self, batch: Batch) -> None:
+        """A batch is saved: others find its artifacts in the database from here on."""
+        self._under_way.discard(batch)
+        for file in batch.files():
+            if self._leaders.get(file.identity) is file:
+                del self._leaders[file.identity]
 
     async def _download_from(self, files: Iterable[File]) -> None:
         for file in files:
@@ -125,7 +142,7 @@ class Pipeline:
             await downloads
             await self._in_thread(self._store.save, batch)
             batch.discard()
-            self._under_way.discard(batch)
+            self._forget(batch)
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)

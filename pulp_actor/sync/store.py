@@ -111,6 +111,9 @@ class Store:
         artifacts = store_artifacts([file.temporary for file in files if file.temporary], uuid.UUID(self._domain))
         for file, artifact in zip(files, artifacts, strict=True):
             file.artifact_id, file.temporary = str(artifact.id), None
+        for file in batch.files():
+            if file.leader is not None:
+                file.artifact_id = file.leader.artifact_id
 
     def _insert_units(self, units: list[Unit]) -> list[Unit]:
         """Insert units; those that went in have a key now and are returned."""
