@@ -102,3 +102,20 @@ def test_a_stopped_housekeeper_is_put_out_of_office(lab: Lab, figure: Callable[[
     assert lab.await_end(lab.send("noop", delay=0.1), 30)["state"] == "completed"
     eventually(lambda: lab.sql("SELECT count(*) FROM worker WHERE gone_at IS NULL") == [(2,)], 20)
     invariants.check(lab)
+
+
+def test_a_process_of_the_stock_command_that_slept_past_its_lease_goes_on_as_somebody_new(lab: Lab) -> None:
+    stock = lab.stock(environment={"PULP_WORKER_TTL": "6"})
+    ((pid, name),) = lab.sql("SELECT pid, id::text FROM worker WHERE gone_at IS NULL")
+    task = lab.send("nap", 60, exclusive=["a"])
+    lab.await_begin(task)
+    os.kill(pid, signal.SIGSTOP)
+    lab.workers(1, settings=SHORT)
+    assert lab.await_end(task, 40)["state"] == "failed"
+    before = lab.task(task)
+    os.kill(pid, signal.SIGCONT)
+    eventually(lambda: "lease lost" in stock.log, 20, lambda: stock.log[-2000:])
+    assert lab.task(task) == before
+    eventually(lambda: lab.sql(
+        "SELECT id FROM worker WHERE pid = %s AND id::text <> %s AND gone_at IS NULL", (pid, name)), 20)
+    invariants.check(lab, [task])

@@ -33,7 +33,7 @@ def test_a_running_task_is_cancelled(lab: Lab, actor: str, limit: float) -> None
     assert elapsed() < limit
     assert row["error"] is None
     assert lab.await_end(after)["state"] == "completed"
-    assert not lab.sql("SELECT FROM task_ticket")
+    assert not lab.sql("SELECT task_id FROM task_ticket")
 
 
 def test_the_default_grace_keeps_the_promise_of_ten_seconds(lab: Lab) -> None:

@@ -4,20 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 
-import psutil
-
-from tests.support.workers.lab import Lab, Service
-from tests.support.workers.waiting import eventually, stopwatch
-
-
-def start(lab: Lab, processes: int = 1) -> Service:
-    command = [sys.executable, "-m", "dramatiq", "tests.support.workers.stock", "--processes", str(processes),
-               "--threads", "1"]
-    service = lab.start(command, {"PULP_DATABASE_URL": lab.url, "LAB_JOURNAL": str(lab.journal_path)})
-    eventually(lambda: len(workers(lab)) == processes, 20, lambda: service.log)
-    return service
+from tests.support.workers.lab import Lab
+from tests.support.workers.waiting import stopwatch
 
 
 def workers(lab: Lab) -> list[int]:
@@ -25,7 +14,7 @@ def workers(lab: Lab) -> list[int]:
 
 
 def test_it_runs_actors_under_locks_and_leaves_politely(lab: Lab) -> None:
-    service = start(lab, 2)
+    service = lab.stock(2)
     tasks = [lab.send("nap", 0.1, exclusive=["a"]) for _ in range(3)] + [lab.send("async_nap", 0.1)]
     assert {lab.await_end(task)["state"] for task in tasks} == {"completed"}
     service.signal(signal.SIGTERM)
@@ -34,7 +23,7 @@ def test_it_runs_actors_under_locks_and_leaves_politely(lab: Lab) -> None:
 
 
 def test_cancel_reaches_its_actors(lab: Lab) -> None:
-    start(lab)
+    lab.stock()
     for actor in ("nap", "slow_sql"):
         task = lab.send(actor, 60)
         lab.await_begin(task)
@@ -43,7 +32,7 @@ def test_cancel_reaches_its_actors(lab: Lab) -> None:
 
 
 def test_a_killed_process_is_rescued_by_a_worker_of_ours(lab: Lab) -> None:
-    service = start(lab)
+    lab.stock()
     (pid,) = workers(lab)
     task = lab.send("nap", 60, exclusive=["a"])
     after = lab.send("noop", exclusive=["a"])
@@ -51,7 +40,6 @@ def test_a_killed_process_is_rescued_by_a_worker_of_ours(lab: Lab) -> None:
     lab.workers(1)
     elapsed = stopwatch()
     os.kill(pid, signal.SIGKILL)
-    psutil.Process(service.pid)  # dramatiq's master ends when a child has died
     assert lab.await_end(task)["state"] == "failed"
     assert lab.await_end(after)["state"] == "completed"
     assert elapsed() < 10

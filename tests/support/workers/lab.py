@@ -23,6 +23,7 @@ from tests.support.workers.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
 ENTRY = "tests.support.workers.entry"
+STOCK = "tests.support.workers.stock"
 
 
 class Service:
@@ -99,6 +100,16 @@ class Lab:
         service = self.start([sys.executable, "-m", ENTRY, json.dumps(options)], environment)
         if ready:
             eventually(lambda: len(self.registered(service)) == processes, 20, lambda: service.log)
+        return service
+
+    def stock(self, processes: int = 1, *, environment: dict[str, str] | None = None) -> Service:
+        """Start dramatiq's own command, and wait until its processes have registered."""
+        command = [sys.executable, "-m", "dramatiq", STOCK, "--processes", str(processes), "--threads", "1"]
+        service = self.start(command, {
+            "PULP_DATABASE_URL": self.url, "LAB_JOURNAL": str(self.journal_path), **(environment or {})})
+        eventually(
+            lambda: self.sql("SELECT count(*) FROM worker WHERE gone_at IS NULL") == [(processes,)], 20,
+            lambda: service.log)
         return service
 
     def start(self, command: list[str], environment: dict[str, str] | None = None) -> Service:
