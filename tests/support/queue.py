@@ -13,6 +13,7 @@ import dramatiq
 from dramatiq import Worker
 from dramatiq.middleware import Middleware
 
+from pulp_actor.db import database
 from pulp_actor.db.connection import connect_raw
 from pulp_actor.identifiers import uuid7
 from pulp_actor.queue import TaskBroker
@@ -79,6 +80,11 @@ class Bench:
         self.engine = broker.engine
         self._told = Told()
         broker.add_middleware(self._told)
+
+    @property
+    def url(self) -> str:
+        """The database's."""
+        return database.url
 
     def actor(self, function: Callable[..., Any] | None = None, **options: Any) -> Any:
         """Declare an actor on the broker."""
