@@ -6,7 +6,8 @@ nothing more than that:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from pulp_actor.db import database, transaction
@@ -15,6 +16,7 @@ from pulp_actor.identifiers import ResourceType
 from pulp_actor.models import Artifact, DetailContent, Remote, Repository, Upload
 from pulp_actor.models.units import make_unit
 from pulp_actor.paths import path_fault
+from pulp_actor.storage import TemporaryFile
 from pulp_actor.storage.artifacts import store_artifact
 from pulp_actor.storage.uploads import assemble
 from pulp_actor.sync.download import Downloader
@@ -39,10 +41,10 @@ def create_unit(resource: ResourceType, data: Mapping[str, Any]) -> DetailConten
     fault = path_fault(data["relative_path"])
     if fault:
         raise ValidationError({"relative_path": [fault]})
-    # Before the store's own lock, in the order in which everybody takes the two.
-    with transaction():
+    with downloaded(data) as file, transaction():
+        # Before the store's own lock, in the order in which everybody takes the two; and never during a download.
         database.execute_sql(STORE.lock_content, (CONTENT_LOCK,))
-        artifact = artifact_of(data)
+        artifact = artifact_of(data, file)
         repository = existing(Repository, data, "repository") if data.get("repository_id") else None
         unit = make_unit(resource, {**data, "artifact_id": str(artifact.id)})
         if repository is not None:
@@ -52,15 +54,32 @@ def create_unit(resource: ResourceType, data: Mapping[str, Any]) -> DetailConten
     return unit
 
 
-def artifact_of(data: Mapping[str, Any]) -> Artifact:
-    """The artifact that validated data names as the source of a unit's bytes: ``artifact_id``, ``upload_id``, or
-    ``file_url``, which is downloaded as ``downloader_config`` says."""
+@contextmanager
+def downloaded(data: Mapping[str, Any]) -> Iterator[TemporaryFile | None]:
+    """What is behind ``file_url``, downloaded as ``downloader_config`` says, for the length of the block; None without one.
+
+    Raises:
+        DownloadError, StorageError
+    """
+    if not data.get("file_url"):
+        yield None
+        return
+    file = run(_download(data["file_url"], data.get("downloader_config") or {}))
+    try:
+        yield file
+    finally:
+        file.discard()
+
+
+def artifact_of(data: Mapping[str, Any], file: TemporaryFile | None) -> Artifact:
+    """The artifact that validated data names as the source of a unit's bytes: ``artifact_id``, ``upload_id``, or what was
+    downloaded from ``file_url``."""
     if data.get("artifact_id"):
         return existing(Artifact, data, "artifact")
     if data.get("upload_id"):
         return assemble(existing(Upload, data, "upload"))
-    if data.get("file_url"):
-        return run(_download(data["file_url"], data.get("downloader_config") or {}))
+    if file is not None:
+        return store_artifact(file)
     raise ValidationError({"artifact": ["Nothing says where the bytes come from."]})
 
 
@@ -72,6 +91,6 @@ def existing(model: Any, data: Mapping[str, Any], name: str) -> Any:
     return row
 
 
-async def _download(url: str, network: Mapping[str, Any]) -> Artifact:
+async def _download(url: str, network: Mapping[str, Any]) -> TemporaryFile:
     async with Downloader(Remote(url=url, name=url, **network)) as downloader:
-        return store_artifact(await downloader.fetch(url))
+        return await downloader.fetch(url)

@@ -15,7 +15,7 @@ from pulp_actor.paths import path_fault
 from pulp_actor.plugins.file.models import FileContent
 from pulp_actor.sync.store import CONTENT_LOCK
 from pulp_actor.sync.store import SQL as STORE
-from pulp_actor.sync.units import artifact_of, existing
+from pulp_actor.sync.units import artifact_of, downloaded, existing
 from pulp_actor.versions import announce, new_version
 
 SQL = load_queries("pulp_actor.plugins.file", "queries.sql")
@@ -52,10 +52,10 @@ def create_from(_resource: ResourceType, data: dict[str, Any]) -> FileContent:
         ValidationError: a source or the repository has gone; else as `create_file_content`.
         DownloadError: the URL cannot be downloaded.
     """
-    # Before the store's own lock, in the order in which everybody takes the two.
-    with transaction():
+    with downloaded(data) as file, transaction():
+        # Before the store's own lock, in the order in which everybody takes the two; and never during a download.
         database.execute_sql(STORE.lock_content, (CONTENT_LOCK,))
-        artifact = artifact_of(data)
+        artifact = artifact_of(data, file)
         repository = existing(Repository, data, "repository") if data.get("repository_id") else None
         return create_file_content(
             artifact, data["relative_path"], repository, data.get("overwrite") is not False, data.get("pulp_labels"))
