@@ -149,7 +149,8 @@ def measure(port: int, bare: int, facts: dict[str, Any], rounds: int, units: int
         ("list of 100 repositories", f"{root}/repositories/file/file/?limit=100", 15),
         (f"{units:,} units by name", f"{files}?relative_path={facts['path']}", 20),
         (f"{units:,} units by digest", f"{files}?sha256={facts['digest']}", 20),
-        (f"{units:,} units by repository version, first page", f"{files}?repository_version={facts['version']}&limit=10", 20),
+        (f"{units:,} units by repository version, first page",
+         f"{files}?repository_version={facts['version']}&limit=10", 20),
     ):
         took = milliseconds(port, path)
         rows.append(Row(name, took, "ms", goal=f"≤ {goal} ms", reached=took <= goal))

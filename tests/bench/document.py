@@ -22,8 +22,8 @@ machines. The raw figures are in [figures/](figures).
 
 #: The reports, in the order of the document, and what to know about each.
 REPORTS = {
-    "queue": "The task engine. The yardstick is a psycopg2 loop that claims one row per transaction with SKIP LOCKED and then"
-             " marks it done; 8 threads in 2 processes are set against two such loops.",
+    "queue": "The task engine. The yardstick is a psycopg2 loop that claims one row per transaction with SKIP LOCKED and"
+             " then marks it done; 8 threads in 2 processes are set against two such loops.",
     "api": "The API. The yardstick is a Falcon handler that runs one indexed SELECT through peewee under the same gunicorn.",
     "sync": "Syncing, publishing and what they need of memory.",
     "content": "The content server, over loopback with the same number of processes as its yardsticks.",
