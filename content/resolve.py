@@ -7,6 +7,7 @@ Must never decide who may have a file: that is the guards' part, on every hit.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -18,6 +19,9 @@ from content.paths import prefixes
 from content.views import NOTHING, Resolution, View
 from pulp_actor.settings import settings
 
+#: Seconds for which a database that could not be reached is not asked about paths that are in memory.
+AWAY = 0.25
+
 
 class Resolver:
     """Answers from memory where it can. One per process, used from the event loop only."""
@@ -26,6 +30,7 @@ class Resolver:
         self._threads = threads
         self._cache = cache
         self._asking: dict[Hashable, asyncio.Future[Any]] = {}
+        self._away_until = 0.0
 
     async def view(self, path: str) -> tuple[View | None, str]:
         """The view that serves ``path`` (domain first where domains are on), and what follows its base path.
@@ -55,11 +60,15 @@ class Resolver:
         """
         if found := self._cache.get(("path", path)):
             return found, True
+        stale = self._cache.get_stale(("path", path))
+        if stale and time.monotonic() < self._away_until:
+            return stale, True
         try:
             return await self._resolve(path), False
         except UNAVAILABLE:
-            if found := self._cache.get_stale(("path", path)):
-                return found, True
+            self._away_until = time.monotonic() + AWAY
+            if stale:
+                return stale, True
             raise
 
     def forget(self, path: str) -> None:

@@ -315,7 +315,7 @@ async def _redirect(file: File) -> web.Response | None:
     if not settings.REDIRECT_TO_OBJECT_STORAGE:
         return None
     storage = await _storage(file)
-    if storage.local_path(file.key) is not None:
+    if not storage.redirects or storage.local_path(file.key) is not None:
         return None
     name = file.path.rpartition("/")[2]
     url = await asyncio.to_thread(storage.signed_url, file.key, SIGNATURE_LIFETIME, name, content_type(name))

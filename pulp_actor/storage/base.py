@@ -103,6 +103,9 @@ def temporary_directory() -> Path:
 class Storage(ABC):
     """One object store."""
 
+    #: Whether clients may be sent to the store itself, if it can sign URLs.
+    redirects = True
+
     def new_temporary(self, digester: Digester | None = None) -> TemporaryFile:
         """An empty temporary file; the caller discards it. ``digester``: takes the place of the usual one."""
         directory = temporary_directory()

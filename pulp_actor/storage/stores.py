@@ -15,6 +15,7 @@ from pulp_actor.settings import settings
 from pulp_actor.storage.base import Storage
 from pulp_actor.storage.local import LocalStorage
 from pulp_actor.storage.objects import ObjectStorage
+from pulp_actor.storage.options import store_options
 
 _OBJECT_CLASSES = ("s3", "azure", "gcs", "memory")
 
@@ -35,7 +36,7 @@ def get_storage(domain_id: uuid.UUID | None = None) -> Storage:
     store = _stores.get(key)
     if store is None:
         with _lock:
-            store = _stores.get(key) or _stores.setdefault(key, _make(*_description(domain_id)))
+            store = _stores.get(key) or _stores.setdefault(key, _new(domain_id))
     return store
 
 
@@ -45,22 +46,24 @@ def forget_stores() -> None:
         _stores.clear()
 
 
-def _description(domain_id: uuid.UUID) -> tuple[dict[str, Any], Path]:
-    """What a domain's store is, and the directory it has if it is a local one that names none."""
-    media = settings.data_dir / "media"
+def _new(domain_id: uuid.UUID) -> Storage:
+    """A new store for a domain."""
     if domain_id == DEFAULT_DOMAIN_ID:
-        return settings.STORAGE, media
+        options = dict(settings.STORAGE)
+        return _make(options.pop("class", "local"), options, settings.data_dir / "media")
     with connected():
         domain = Domain.get_or_none(Domain.id == domain_id)
     if domain is None:
         raise NotFound(f"there is no domain {domain_id}")
     options = json.loads(domain.storage_settings) if domain.storage_settings else {}
-    return {"class": domain.storage_class, **options}, settings.data_dir / "domains" / str(domain_id)
+    store = _make(domain.storage_class, options, settings.data_dir / "domains" / str(domain_id))
+    store.redirects = domain.redirect_to_object_storage
+    return store
 
 
-def _make(description: dict[str, Any], directory: Path) -> Storage:
-    options = dict(description)
-    kind = options.pop("class", "local")
+def _make(kind: str, given: dict[str, Any], directory: Path) -> Storage:
+    """A store of a kind; ``directory`` is where a local one lies that names none."""
+    options = store_options(kind, given)
     if kind == "local":
         return LocalStorage(Path(options.get("path") or directory).expanduser())
     if kind in _OBJECT_CLASSES:

@@ -74,3 +74,27 @@ def test_an_artifact_in_use_is_not_removed(database):
     with pytest.raises(IntegrityError):
         remove_artifacts([artifact.id])
     assert get_storage().exists(artifact.file)
+
+
+def test_a_domain_has_a_store_of_its_own(database, tmp_path):
+    import json
+
+    from pulp_actor.models import Domain
+
+    with connected():
+        plain = Domain.create(name="plain")
+        placed = Domain.create(
+            name="placed", storage_settings=json.dumps({"MEDIA_ROOT": str(tmp_path / "there")}),
+            redirect_to_object_storage=False,
+        )
+    artifacts = []
+    for domain in (None, plain.id, placed.id):
+        with get_storage(domain).temporary() as file:
+            file.write(b"shared by nobody")
+            artifacts.append(store_artifact(file, domain))
+    assert len({artifact.id for artifact in artifacts}) == 3
+    paths = {str(get_storage(domain).local_path(artifacts[0].file)) for domain in (None, plain.id, placed.id)}
+    assert len(paths) == 3 and any(path.startswith(str(tmp_path / "there")) for path in paths)
+    assert not get_storage(placed.id).redirects
+    remove_artifacts([artifacts[1].id])
+    assert get_storage().exists(artifacts[0].file) and not get_storage(plain.id).exists(artifacts[1].file)

@@ -78,3 +78,18 @@ def test_digests_are_computed_while_bytes_arrive():
     }
     assert digester.mismatches({"md5": digester.digests["md5"].upper(), "sha1": "x", "sha224": None}, 10) == []
     assert digester.mismatches({"md5": "0" * 32}, 11) == ["md5", "size"]
+
+
+def test_options_are_taken_under_the_names_that_users_know():
+    from pulp_actor.storage.options import store_options
+
+    given = {
+        "bucket_name": "b", "access_key": "a", "secret_key": "s", "endpoint_url": "http://localhost:1", "region_name": "r",
+        "addressing_style": "path", "default_acl": "private", "location": "",
+    }
+    assert store_options("s3", given) == {
+        "bucket": "b", "access_key_id": "a", "secret_access_key": "s", "endpoint": "http://localhost:1", "region": "r",
+        "virtual_hosted_style_request": False, "client_options": {"allow_http": True},
+    }
+    assert store_options("local", {"MEDIA_ROOT": "/srv"}) == {"path": "/srv"}
+    assert store_options("s3", {"bucket": "b"}) == {"bucket": "b"}
