@@ -162,18 +162,15 @@ class VersionBuilder:
         parameters |= {"number": number, "base": self.base.number if self.base else latest_number}
         run = _Run(parameters, SQL.staged_changes if self._staged else SQL.given_changes)
         empty = not latest_summary.get("present")
-        removed, added = self._change_members(run, latest_number, empty=empty)
+        removed, added = self._change_members(run, latest_number)
         if added:
             removed += self._settle_rivals(run, any_before=not empty)
         if not added and not removed:
             return None
         return self._record(run, latest_summary or {})
 
-    def _change_members(self, run: _Run, latest_number: int, *, empty: bool) -> tuple[int, int]:
-        """Start and end stays; returns how many (ended, started). ``empty``: the latest version holds nothing."""
-        if empty and (self._cleared or run.parameters["base"] == latest_number):
-            # Not only quicker: for the look-ups of the usual way, the planner may pick any index of an empty table.
-            return 0, run.count(SQL.add_all, wanted=SQL.present_changes)
+    def _change_members(self, run: _Run, latest_number: int) -> tuple[int, int]:
+        """Start and end stays; returns how many (ended, started)."""
         if self._cleared:
             removed = run.count(SQL.remove_all_but_wanted, wanted=SQL.present_changes)
         elif run.parameters["base"] == latest_number:

@@ -31,7 +31,7 @@ WHERE repository.id = %(repository)s FOR NO KEY UPDATE OF repository
 -- Where the latest version is the base: end the stays of those that shall not be present.
 UPDATE repository_content AS stay SET version_removed = %(number)s
 FROM {changes} AS change
-WHERE NOT change.present AND stay.repository_id = %(repository)s AND stay.content_id = change.content_id
+WHERE NOT change.present AND stay.repository_id::text = %(repository)s AND stay.content_id = change.content_id
   AND stay.version_removed IS NULL
 
 -- name: remove_all_but_wanted
@@ -43,15 +43,7 @@ WHERE stay.repository_id = %(repository)s AND stay.version_removed IS NULL
 -- name: add_wanted
 INSERT INTO repository_content (repository_id, content_id, version_added)
 SELECT %(repository)s, wanted.content_id, %(number)s FROM {wanted} AS wanted
-WHERE NOT EXISTS (
-    SELECT FROM repository_content AS stay
-    WHERE stay.repository_id = %(repository)s AND stay.content_id = wanted.content_id AND stay.version_removed IS NULL
-)
-
--- name: add_all
--- The same where the latest version is empty.
-INSERT INTO repository_content (repository_id, content_id, version_added)
-SELECT %(repository)s, wanted.content_id, %(number)s FROM {wanted} AS wanted
+ON CONFLICT (repository_id, content_id) WHERE version_removed IS NULL DO NOTHING
 
 -- name: present_changes
 (SELECT change.content_id FROM {changes} AS change WHERE change.present)
@@ -83,7 +75,7 @@ FROM repository_content AS added
 JOIN {table} AS new ON new.content_id = added.content_id
 JOIN {table} AS old ON {same_key} AND old.content_id <> new.content_id
 WHERE added.repository_id = %(repository)s AND added.version_added = %(number)s
-  AND stay.repository_id = %(repository)s AND stay.content_id = old.content_id AND stay.version_removed IS NULL
+  AND stay.repository_id::text = %(repository)s AND stay.content_id = old.content_id AND stay.version_removed IS NULL
   AND stay.version_added < %(number)s
 RETURNING {key}
 

@@ -1,6 +1,6 @@
 """Sync and publish, in units per second, with the memory and the time that a worker needs for them.
 
-    python -m tests.bench.sync_bench [--url postgresql://…] [--units 50000] [--flat 10000,200000]
+    python -m tests.bench.sync_bench [--url postgresql://…] [--units 50000] [--version-units 1000000] [--flat 10000,200000]
 
 Each figure is taken in a fresh process, as a worker's first task. Without ``--url`` it starts a PostgreSQL of its own, with
 its default durability.
@@ -130,6 +130,36 @@ class Bench:
             process.join()
 
 
+FILL_CONTENT = """
+    INSERT INTO content (id, type) SELECT gen_random_uuid(), 'file.file' FROM generate_series(1, %s);
+    INSERT INTO file_content (content_id, digest, relative_path)
+    SELECT id, md5(id::text) || md5(id::text), 'p/' || row_number() OVER (ORDER BY id) FROM content
+"""
+
+
+def measure_version(bench: Bench, count: int) -> Row:
+    """A version with 1,000 changes on top of many units, right after these were loaded."""
+    from pulp_actor.db import connected, database
+    from pulp_actor.models import Repository
+    from pulp_actor.versions import new_version
+
+    bench.forget()
+    _, key = bench.make(1, "on_demand")
+    with connected():
+        repository = Repository.get_by_id(key)
+        database.execute_sql(FILL_CONTENT, (count + 500,))
+        keys = [key for (key,) in database.execute_sql("SELECT content_id FROM file_content").fetchall()]
+        with new_version(repository) as version:
+            version.add(keys[:count])
+        begin = time.perf_counter()
+        with new_version(repository) as version:
+            version.add(keys[count:])
+            version.remove(keys[:500])
+        wall = time.perf_counter() - begin
+    assert version.made is not None and version.made.content_summary["present"] == {"file.file": count}
+    return Row(f"version with 1,000 changes on {count:,} units", wall, "s", goal="< 1", reached=wall < 1)
+
+
 def _row(name: str, count: int, measured: Measured, goal: float | None) -> Row:
     rate = count / measured["wall"]
     shares = {key: measured.get(key, 0.0) / measured["wall"] for key in ("postgresql", "hashing", "python")}
@@ -169,13 +199,16 @@ def measure_memory(bench: Bench, counts: list[int]) -> list[Row]:
 @click.option("--url", default="", help="PostgreSQL to use; it is emptied. By default one is started.")
 @click.option("--units", default=50_000)
 @click.option("--immediate-units", default=10_000)
+@click.option("--version-units", default=0, help="Units below a version that changes 1,000 of them; 0: not measured.")
 @click.option("--flat", default="", help="Unit counts to compare the memory of, separated by commas.")
-def main(url: str, units: int, immediate_units: int, flat: str) -> None:
+def main(url: str, units: int, immediate_units: int, version_units: int, flat: str) -> None:
     with ExitStack() as stack:
         url = url or stack.enter_context(new_server())
         data_dir = stack.enter_context(tempfile.TemporaryDirectory())
         bench = Bench(url, data_dir, stack.enter_context(origin()))
         rows = measure(bench, units, immediate_units)
+        if version_units:
+            rows.append(measure_version(bench, version_units))
         if flat:
             rows += measure_memory(bench, [int(count) for count in flat.split(",")])
     report("Sync and publish", rows, "sync")
