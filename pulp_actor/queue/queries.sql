@@ -104,7 +104,7 @@ WHERE gone_at IS NULL
 
 -- name: orphaned
 -- What runs under a lease that has ended, in order of dispatch, so that what is to run again rejoins its lines in it.
-SELECT t.id, t.worker_id, t.attempt, t.state, t.retry_on_loss, coalesce(w.name, t.worker_id::text)
+SELECT t.id, t.worker_id, t.attempt, t.state, t.retry_on_loss, coalesce(w.name, t.worker_id::text), t.retries
 FROM task AS t LEFT JOIN worker AS w ON w.id = t.worker_id
 WHERE t.state IN ('running', 'canceling') AND (w.id IS NULL OR w.gone_at IS NOT NULL)
 ORDER BY t.seq

@@ -1,6 +1,7 @@
 """Rescue: what happens to the tasks of a worker that is gone.
 
-A task whose actor says that it is safe to run again goes to the end of its line; any other fails, with the reason.
+A task whose actor says that it is safe to run again goes to the end of its line, within bounds; any other fails, with the
+reason.
 Either way its locks go to the next in line.
 """
 
@@ -12,6 +13,10 @@ import psycopg2
 
 from pulp_actor.logs import get_logger
 from pulp_actor.queue.engine import SQL, Engine, Running
+
+#: How often a task is run again, all retries counted, before the loss of its worker fails it after all: it may be what
+#: kills them.
+MAX_RETRIES = 20
 
 logger = get_logger(__name__)
 
@@ -34,10 +39,10 @@ def rescue_orphans(engine: Engine, reason: str = "was lost", of: UUID | None = N
             keeps none of the others waiting; it is left to the next call.
     """
     rescued = 0
-    for task, worker, attempt, state, retry_on_loss, name in engine.execute(SQL.orphaned):
+    for task, worker, attempt, state, retry_on_loss, name, retries in engine.execute(SQL.orphaned):
         if of not in (None, worker):
             continue
-        running = Running(task, worker, attempt, state == "canceling", retry_on_loss)
+        running = Running(task, worker, attempt, state == "canceling", retry_on_loss and retries < MAX_RETRIES)
         try:
             done = _rescue(engine, running, f"The worker {name} {reason} while it ran this task.")
         except (psycopg2.errors.LockNotAvailable, psycopg2.errors.DeadlockDetected) as error:

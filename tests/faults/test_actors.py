@@ -53,3 +53,13 @@ def test_an_actor_that_leaks_memory_has_its_process_replaced(lab: Lab) -> None:
     assert max(lab.task(task)["result"] for task in tasks) < 4
     assert lab.await_end(lab.send("who"))["result"] not in first
     invariants.check(lab, tasks)
+
+
+def test_a_safe_task_that_kills_every_worker_fails_in_the_end(lab: Lab) -> None:
+    lab.workers(2)
+    poison = lab.send("leave_safely", 3, exclusive=["a"])
+    behind = lab.send("noop", exclusive=["a"])
+    row = lab.await_end(poison, 60)
+    assert (row["state"], row["retries"]) == ("failed", 20)
+    assert lab.await_end(behind)["state"] == "completed"
+    invariants.check(lab, [poison, behind])
