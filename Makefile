@@ -13,10 +13,10 @@ ARGS ?=
 PYTEST ?=
 PROCESSES ?= auto
 
-.PHONY: help up down demo test test-all lint bench faults fuzz docs clean
+.PHONY: help up down demo test test-all test-dramatiq2 lint bench faults fuzz docs clean
 
 help: ## Say what there is
-	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | expand -t 16
 
 # One stamp for each set of extras; a change of the requirements makes it anew.
 $(VENV)/.made: setup.cfg
@@ -51,6 +51,9 @@ test: $(VENV)/.made-test ## All tests, with a PostgreSQL server of their own
 
 test-all: ## The tests on each interpreter from 3.11 to 3.13 that is found
 	@tests/on-each-python $(PYTEST)
+
+test-dramatiq2: ## The queue's tests on dramatiq 2
+	@PYTHON="$(PYTHON)" tests/with-dramatiq2 -n $(PROCESSES) --dist loadfile $(PYTEST)
 
 lint: $(VENV)/.made-test ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
