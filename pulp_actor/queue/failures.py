@@ -13,7 +13,8 @@ from pulp_actor.queue.errors import LeaseLost
 
 _CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/\s@:]+:[^/\s@]+(?=@)")
 _SECRET_ASSIGNMENT = re.compile(
-    r"(?i)\b(password|passwd|secret|token|client_key|proxy_password|authorization)(['\"]?\s*[:=]\s*)(['\"]?)(?:(?:basic|bearer|digest|token)\s+)?[^\s'\",;]+")
+    r"(?i)\b(password|passwd|secret|token|client_key|proxy_password|authorization)(['\"]?\s*[:=]\s*)(['\"]?)"
+    r"(?:(?:basic|bearer|digest|token)\s+)?[^\s'\",;]+")
 
 
 def mask_secrets(text: str) -> str:
