@@ -53,6 +53,10 @@ class ListenHub:
         self._on_connect.append(prepare)
 
     def start(self) -> None:
+        """Open the connection and listen; does nothing while it listens already."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        self._stopping.clear()
         # Not before: forked processes that shared the pipe would take each other's wake-ups.
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._thread = threading.Thread(target=self._run, name="listen", daemon=True)

@@ -39,7 +39,7 @@ from pulp_actor.middleware.lease import Lease
 from pulp_actor.middleware.outcome import OutcomeRecorder
 from pulp_actor.middleware.resources import Resources
 from pulp_actor.queue.consumer import TaskConsumer
-from pulp_actor.queue.engine import TaskSpec
+from pulp_actor.queue.engine import Claim, TaskSpec
 from pulp_actor.queue.errors import LeaseLost, TaskCanceled, UnknownActor, UnstorableResult
 from pulp_actor.queue.failures import failure
 from pulp_actor.queue.messages import Codec, Plain, TaskMessage
@@ -177,23 +177,28 @@ class Tasking(Broker):
         """
         # One at a time: a claim that is not noted yet must not be taken for one whose answer was lost.
         with self._claiming:
-            claim = self.engine.claim(queue_name, self.worker_id)
-            self._return_lost_claims(claim.task if claim else None)
-            if claim is None:
-                return None
-            try:
-                message = Message.decode(self.codec.decode(claim.message).encode())
-            except Exception as error:
-                logger.error("a message cannot be read", task=str(claim.task), error=str(error))
-                self.engine.finish(claim, "failed", error=failure(error))
-                return None
-            if message.queue_name != queue_name:
-                message = message.copy(queue_name=queue_name)
-            claimed = TaskMessage(message, claim)
-            if claim.foreign and self._adopt(claimed):
-                return None
-            self._claims[claim.task] = claimed
-            return claimed
+            while True:
+                claim = self.engine.claim(queue_name, self.worker_id)
+                self._return_lost_claims(claim.task if claim else None)
+                if claim is None:
+                    return None
+                message = self._prepare(claim, queue_name)
+                if message is not None:
+                    self._claims[claim.task] = message
+                    return message
+
+    def _prepare(self, claim: Claim, queue_name: str) -> TaskMessage | None:
+        """A claim as a message that can be run; None when it was dealt with."""
+        try:
+            message = Message.decode(self.codec.decode(claim.message).encode())
+        except Exception as error:
+            logger.error("a message cannot be read", task=str(claim.task), error=str(error))
+            self.engine.finish(claim, "failed", error=failure(error))
+            return None
+        if message.queue_name != queue_name:
+            message = message.copy(queue_name=queue_name)
+        claimed = TaskMessage(message, claim)
+        return None if claim.foreign and self._adopt(claimed) else claimed
 
     def _adopt(self, message: TaskMessage) -> bool:
         """A stock producer sent this message and took no locks. If it or its actor wants some, send it to the end of

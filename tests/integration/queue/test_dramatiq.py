@@ -255,6 +255,17 @@ def test_a_worker_of_one_queue_leaves_the_others_alone(bench: Bench) -> None:
     assert bench.record(left).state == "waiting"
 
 
+def test_a_worker_can_be_started_again_on_the_same_broker(bench: Bench) -> None:
+    act = bench.actor(lambda: None, actor_name="act")
+    for _ in range(2):
+        with bench.working(threads=1):
+            assert bench.wait(act.send())[0].state == "completed"
+    if bench.real:
+        listeners = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pulp-actor listen'" \
+            " AND datname = current_database()"
+        assert bench.engine.execute(listeners) == [(1,)]
+
+
 def test_async_actors(bench: Bench) -> None:
     async def act(value: int) -> int:
         await asyncio.sleep(0)
