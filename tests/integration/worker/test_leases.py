@@ -58,9 +58,11 @@ def test_a_forked_child_does_not_keep_its_parents_session_alive(database: Databa
             os.close(write)
             os.read(read, 1)
             os._exit(0)
-        holder.close()
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, holder.fileno())  # as when this process is killed: no goodbye
+        os.close(null)
         with connect_raw() as other, other.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(4711)")
+            cursor.execute("SET lock_timeout = '5s'; SELECT pg_advisory_lock(4711)")
         os.close(write)
         os.close(read)
         os.waitpid(pid, 0)

@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 from dramatiq.message import Message
 
-from pulp_actor.middleware.cancel import Cancel
 from pulp_actor.queue.engine import Claim
 from pulp_actor.queue.errors import LeaseLost, TaskCanceled
 from pulp_actor.queue.messages import TaskMessage
+from pulp_actor.queue.tasking import Cancel
 
 
 class Desk:
