@@ -8,7 +8,6 @@ its default durability.
 
 from __future__ import annotations
 
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ import click
 
 from tests.bench.harness import Row, new_server, report
 from tests.bench.sync_origin import SPAWN, origin
+from tests.support.memory import peak_memory
 
 Measured = dict[str, float]
 
@@ -41,7 +41,7 @@ def _child(pipe: Any, url: str, data_dir: str, name: str, arguments: tuple[Any, 
         wall = time.perf_counter() - begin
     pipe.send({
         "wall": wall, "python": time.process_time() - cpu,
-        "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, **clocks,
+        "memory": peak_memory(), **clocks,
     })
 
 
