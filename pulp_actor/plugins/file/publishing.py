@@ -49,6 +49,8 @@ def publish(version_id: uuid.UUID, manifest: str | None = "PULP_MANIFEST", check
         )
         if manifest:
             progress.increment(_publish_manifest(publication, version, manifest))
+        if checkpoint:
+            _retain_checkpoints(version)
     task.add_created_resource(href(publication), prn(publication))
     return publication
 
@@ -58,6 +60,18 @@ def publish_if_asked(version: RepositoryVersion) -> None:
     details = version.repository.details
     if details.get("autopublish"):
         publish(version.id, details.get("manifest", "PULP_MANIFEST"))
+
+
+def _retain_checkpoints(version: RepositoryVersion) -> None:
+    """Delete the repository's checkpoints beyond the newest that it keeps."""
+    keep = version.repository.retain_checkpoints
+    if not keep:
+        return
+    checkpoints = Publication.select(Publication.id).join(RepositoryVersion).where(
+        RepositoryVersion.repository == version.repository.id, Publication.checkpoint,
+    ).order_by(Publication.pulp_created.desc(), Publication.id.desc())
+    superfluous = [publication.id for publication in checkpoints.offset(keep)]
+    Publication.delete().where(Publication.id.in_(superfluous)).execute()
 
 
 def _domain(version: RepositoryVersion) -> uuid.UUID:

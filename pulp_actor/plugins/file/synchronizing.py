@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, urljoin
 
 from pulp_actor.db import database
-from pulp_actor.errors import NotFound
+from pulp_actor.errors import NotFound, PulpActorError
 from pulp_actor.models import Remote, Repository, RepositoryVersion
 from pulp_actor.plugins.file import manifest
 from pulp_actor.plugins.file.models import FileContent
@@ -23,6 +23,14 @@ from pulp_actor.versions import VersionBuilder, announce, new_version
 
 #: Paths that stand in a URL as they are; most do, and quoting is slow.
 _PLAIN = re.compile(r"[A-Za-z0-9_./-]+")
+
+
+#: The type of remote whose URL is a manifest's.
+TYPE = "file.file"
+
+
+class UnsupportedRemote(PulpActorError):
+    """A remote of a type that cannot be synced from."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +47,11 @@ def synchronize(remote_id: uuid.UUID, repository_id: uuid.UUID, options: SyncOpt
     Raises:
         DownloadError, ManifestError, StorageError: the repository is as it was.
         NotFound: remote or repository has gone.
+        UnsupportedRemote: the remote is of a type that cannot be synced from.
     """
     remote, repository = _get(Remote, remote_id), _get(Repository, repository_id)
+    if remote.type != TYPE:
+        raise UnsupportedRemote(f"the remote {remote.name} is of type {remote.type}; only {TYPE} can be synced from")
     with _manifest(remote) as file:
         details = _sync_details(remote, options, file)
         if options.optimize and _unchanged(repository, details):

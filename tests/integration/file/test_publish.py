@@ -70,3 +70,13 @@ def test_new_version_is_published_where_that_is_wanted(upstream, make_remote, ma
     assert len(task.created_resources) == 2
     synchronize(str(remote.id), str(repository.id), optimize=False)
     assert Publication.select().count() == 1
+
+
+def test_only_so_many_checkpoints_are_kept(make_repository):
+    version = str(make_repository(retain_checkpoints=2).latest_version().id)
+    publish(version)
+    for _ in range(4):
+        publish(version, checkpoint=True)
+    kept = Publication.select().where(Publication.checkpoint).order_by(Publication.pulp_created)
+    assert [row.id for row in kept] == sorted(row.id for row in kept)
+    assert (len(kept), Publication.select().count()) == (2, 3)

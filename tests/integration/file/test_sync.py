@@ -12,6 +12,7 @@ from pulp_actor.models import Artifact, Content, ContentArtifact, RemoteArtifact
 from pulp_actor.plugins.file.actors import synchronize
 from pulp_actor.plugins.file.manifest import ManifestError
 from pulp_actor.plugins.file.models import FileContent
+from pulp_actor.plugins.file.synchronizing import UnsupportedRemote
 from pulp_actor.storage import get_storage
 from pulp_actor.sync import DownloadError
 from tests.integration.file.conftest import paths
@@ -287,3 +288,11 @@ def test_file_url_below_an_allowed_folder(tmp_path, upstream, make_remote, make_
         sync(remote, repository)
     with settings.override(ALLOWED_IMPORT_PATHS=[str(folder)]):
         assert len(paths(sync(remote, repository))) == 3
+
+
+def test_remote_of_another_type(make_remote, make_repository):
+    remote = make_remote()
+    remote.type = "file.git"
+    remote.save()
+    with pytest.raises(UnsupportedRemote, match=r"is of type file\.git"):
+        sync(remote, make_repository())
