@@ -56,7 +56,10 @@ class Recycle(Middleware):
         self._leave = leave
         self._tasks = 0
 
-    def after_ack(self, broker: Broker, message: MessageProxy) -> None:
+    def after_process_message(
+        self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None
+    ) -> None:
+        # Before the task is ended: afterwards the process has perhaps claimed the next one.
         self._tasks += 1
         if self._limits.max_tasks and self._tasks >= self._limits.max_tasks:
             self._recycle("tasks", self._tasks)
@@ -65,7 +68,8 @@ class Recycle(Middleware):
             if resident >= self._limits.max_memory:
                 self._recycle("resident MiB", resident)
 
-    after_nack = after_ack
+    def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
+        self.after_process_message(broker, message)
 
     def _recycle(self, what: str, value: int) -> None:
         logger.info("leaving to be replaced", limit=what, value=value)

@@ -58,18 +58,21 @@ class Service:
         return self.popen.wait(timeout)
 
     def stop(self) -> None:
-        """End it, whatever state it is in, with all that it started."""
-        family = []
-        try:
-            family = psutil.Process(self.pid).children(recursive=True)
-        except psutil.NoSuchProcess:
-            pass
-        for pid in [self.pid, *(one.pid for one in family)]:
+        """End it, whatever state it is in, with all that it started: they share its session."""
+        family = [one.pid for one in psutil.process_iter() if one.pid != self.pid and _session(one.pid) == self.pid]
+        for pid in [self.pid, *family]:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue
         self.popen.wait(10)
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None
 
 
 class Lab:
