@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
 from dramatiq.middleware import MiddlewareError
 
-from tests.support.queue import Bench, task
+from pulp_actor.queue.engine import Claim, Engine
+from tests.support.queue import Bench, raw, task
+from tests.support.workers.waiting import eventually
 
 
 class Journal:
@@ -162,3 +165,40 @@ def test_a_lock_that_cannot_be_told_stops_the_message(bench: Bench, options: dic
 
 def _locks(bench: Bench, message: Any) -> tuple[list[str], list[str]]:
     return message.options["exclusive"], message.options["shared"]
+
+
+def test_two_readers_that_end_while_a_writer_arrives_do_not_both_leave_it_to_the_other(real: Bench) -> None:
+    # Readers end under a lock that they share. A writer that arrives after they have looked, and before they have that
+    # lock, must be granted by one of them: they start over, one at a time.
+    worker = real.worker()
+    writer = task(exclusive=["shelf"])
+    real.engine.dispatch([task(shared=["shelf"]), task(shared=["shelf"])])
+    claims = [real.engine.claim("default", worker) for _ in range(2)]
+    real.engine.execute(DAWDLE)
+    try:
+        with closing(raw()) as conn, conn.cursor() as cursor:
+            cursor.execute("BEGIN")
+            real.engine.dispatch([writer], cursor=cursor)
+            threads = [threading.Thread(target=_finish_apart, args=(claim,)) for claim in claims]
+            for thread in threads:
+                thread.start()
+            eventually(lambda: real.engine.execute(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == [(2,)])
+            cursor.execute("COMMIT")
+        for thread in threads:
+            thread.join(10)
+        assert real.engine.execute("SELECT granted FROM task_ticket WHERE task_id = %s", (writer.id,)) == [(True,)]
+    finally:
+        real.engine.execute("DROP TRIGGER dawdle ON task_ticket; DROP FUNCTION dawdle()")
+
+
+#: Makes a transaction that gave locks back wait before it commits, so that two that may do so at once do.
+DAWDLE = """
+    CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END';
+    CREATE CONSTRAINT TRIGGER dawdle AFTER DELETE ON task_ticket DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION dawdle()"""
+
+
+def _finish_apart(claim: Claim) -> None:
+    with closing(Engine()) as engine:
+        assert engine.finish(claim, "completed")
