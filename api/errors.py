@@ -7,12 +7,14 @@ import json
 from typing import Any
 
 import falcon
+import peewee
 import psycopg2
 from peewee import InterfaceError, OperationalError
 
 from api.auth import CHALLENGE
 from pulp_actor.errors import NotFound, ValidationError
 from pulp_actor.logs import get_logger
+from pulp_actor.queue import UnknownActor
 
 logger = get_logger(__name__)
 
@@ -32,10 +34,13 @@ def add_error_handlers(app: falcon.App) -> None:
     app.add_error_handler(Exception, _unexpected)
     for kind in (OperationalError, InterfaceError, psycopg2.OperationalError):
         app.add_error_handler(kind, _no_database)
+    app.add_error_handler(peewee.DataError, _refused_value)
+    app.add_error_handler(psycopg2.DataError, _refused_value)
     app.add_error_handler(falcon.HTTPError, _http_error)
     app.add_error_handler(falcon.HTTPRouteNotFound, _RouteNotFound(app))
     app.add_error_handler(ValidationError, _invalid)
     app.add_error_handler(NotFound, _not_found)
+    app.add_error_handler(UnknownActor, _not_offered)
 
 
 def _unexpected(request: falcon.Request, response: falcon.Response, error: Exception, params: Any) -> None:
@@ -43,7 +48,17 @@ def _unexpected(request: falcon.Request, response: falcon.Response, error: Excep
     _answer(response, 500, {"detail": "Something went wrong on the server; its log says what."})
 
 
+def _refused_value(request: falcon.Request, response: falcon.Response, error: Exception, params: Any) -> None:
+    """A value that no field refused but the database does."""
+    logger.warning("value refused by the database", method=request.method, path=request.path, error=str(error).strip())
+    _answer(response, 400, {"non_field_errors": ["A value here is more than can be stored."]})
+
+
 def _no_database(request: falcon.Request, response: falcon.Response, error: Exception, params: Any) -> None:
+    code = getattr(error.__cause__ or error, "pgcode", None) or ""
+    if code.startswith("54"):  # program limit exceeded: too much of something
+        _refused_value(request, response, error, params)
+        return
     logger.error("database not available", method=request.method, path=request.path, error=str(error).strip())
     _answer(response, 503, {"detail": "The database is not available."})
 
@@ -60,6 +75,11 @@ def _http_error(request: falcon.Request, response: falcon.Response, error: falco
 
 def _invalid(request: falcon.Request, response: falcon.Response, error: ValidationError, params: Any) -> None:
     _answer(response, 400, error.messages)
+
+
+def _not_offered(request: falcon.Request, response: falcon.Response, error: UnknownActor, params: Any) -> None:
+    logger.error("request failed", method=request.method, path=request.path, error=str(error))
+    _answer(response, 403, {"detail": "This server does not offer this operation."})
 
 
 def _not_found(request: falcon.Request, response: falcon.Response, error: NotFound, params: Any) -> None:

@@ -30,7 +30,7 @@ class Service(BaseApplication):
             "preload_app": True, "when_ready": _freeze, "post_worker_init": _enter, "worker_exit": _leave,
             "proc_name": "pulp-api",
             "loglevel": settings.LOG_LEVEL.lower(), "logger_class": "api.service_logs.Logs",
-            "control_socket_disable": True,
+            "control_socket_disable": True, "limit_request_line": 8190,  # lists of hrefs are long
         }.items():
             self.cfg.set(name, value)
 

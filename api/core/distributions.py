@@ -15,7 +15,7 @@ from api.endpoints import Endpoint, Key, Operation
 from api.filters import FilterSet, boolean_filter, custom, reference_filters, text_filters
 from api.operations import creating_in_task, deleting_in_task, listing, reading, updating_in_task
 from api.schemas.base import ObjectSchema, refuse
-from api.schemas.fields import Boolean, Labels, Row, Text, wire_time
+from api.schemas.fields import INDEXED_LIMIT, Boolean, Labels, Row, Text, wire_time
 from api.schemas.references import Reference, show_prn
 from pulp_actor.identifiers import ResourceType
 from pulp_actor.models import ContentGuard, Distribution, Publication, Remote, Repository, RepositoryVersion
@@ -52,7 +52,7 @@ class DistributionSchema(ObjectSchema):
     wire_name = "Distribution"
     model = Distribution
 
-    base_path = BasePath(required=True, help="Where it is served; no part of another distribution's.")
+    base_path = BasePath(required=True, limit=INDEXED_LIMIT, help="Where it is served; no part of another distribution's.")
     base_url = Text(read_only=True, show=_base_url, help="The address it is served at.")
     content_guard = Reference(ContentGuard, null=True, help="What protects it.")
     content_guard_prn = Text(read_only=True, show=show_prn(ContentGuard, "content_guard_id", "content_guard_type"))
@@ -61,7 +61,7 @@ class DistributionSchema(ObjectSchema):
         help="Since when it has been serving the same content.")
     hidden = Boolean(default=False, help="Whether it is left out of the content server's list.")
     pulp_labels = Labels(help="Labels of the distribution.")
-    name = Text(required=True, help="A name that no other distribution has.")
+    name = Text(required=True, limit=INDEXED_LIMIT, help="A name that no other distribution has.")
     repository = Reference(Repository, null=True, help="Serves the latest version of this repository.")
     repository_version = Reference(RepositoryVersion, null=True, help="Serves this version.")
 

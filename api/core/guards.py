@@ -15,7 +15,7 @@ from api.endpoints import Endpoint, Key, Operation
 from api.filters import FilterSet, text_filters
 from api.operations import creating, deleting, listing, reading, updating
 from api.schemas.base import ObjectSchema, refuse
-from api.schemas.fields import Row, Text
+from api.schemas.fields import INDEXED_LIMIT, Row, Text
 from api.schemas.nested import Object
 from api.schemas.references import References
 from pulp_actor.identifiers import ResourceType, href_of, registry
@@ -29,7 +29,7 @@ class ContentGuardSchema(ObjectSchema):
     wire_name = "ContentGuard"
     model = ContentGuard
 
-    name = Text(required=True, help="A name that no other guard has.")
+    name = Text(required=True, limit=INDEXED_LIMIT, help="A name that no other guard has.")
     description = Text(null=True, help="What it is for.")
 
 

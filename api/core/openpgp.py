@@ -11,7 +11,7 @@ from api.core.common import labelling
 from api.core.distributions import DistributionSchema, distribution_filters, distribution_operations, distribution_rows
 from api.core.remotes import NetworkConfig
 from api.core.repositories import RepositorySchema, repository_filters, repository_operations, repository_rows
-from api.core.reserved import IDENTITY, NOTHING, reserved_filters, reserved_operations
+from api.core.reserved import IDENTITY, NOTHING, absent, reserved_filters, reserved_operations
 from api.core.reserved_schemas import Named
 from api.endpoints import FORM, MULTIPART, Endpoint, Key, Operation
 from api.filters import Filter, FilterSet, custom, label_filter, text_filters
@@ -125,7 +125,7 @@ def _keys(
         *[custom(one, lambda values: NOTHING, many=True) for one in ("added_between", "removed_between")],
         Filter("orphaned_for", Number(), lambda value: NOTHING), label_filter(NOTHING), *filters,
     ]
-    operations = reserved_operations("list", "read") + labelling(201 if creatable else 200)
+    operations = reserved_operations("list", "read") + absent(labelling(201 if creatable else 200))
     if creatable:
         operations.append(Operation(
             "create", "POST", reserved_operations("create")[0].run, request=schema, responses={202: AsyncOperation},

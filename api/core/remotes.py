@@ -14,7 +14,7 @@ from api.endpoints import Endpoint, Key, Operation
 from api.filters import FilterSet, text_filters, time_filters
 from api.operations import creating, deleting_in_task, listing, reading, updating_in_task
 from api.schemas.base import ObjectSchema, WireSchema, refuse
-from api.schemas.fields import Boolean, Choice, Integer, Json, Labels, ListOf, Number, Row, Secret, Text
+from api.schemas.fields import INDEXED_LIMIT, Boolean, Choice, Integer, Json, Labels, ListOf, Number, Row, Secret, Text
 from api.schemas.hidden import HiddenFields
 from pulp_actor.identifiers import ResourceType
 from pulp_actor.models import Remote
@@ -94,7 +94,7 @@ class RemoteSchema(NetworkConfig, ObjectSchema):
     wire_name = "GenericRemote"
     model = Remote
 
-    name = Text(required=True, help="A name that no other remote has.")
+    name = Text(required=True, limit=INDEXED_LIMIT, help="A name that no other remote has.")
     url = Text(required=True, help="The address of what is mirrored.")
     pulp_labels = Labels(help="Labels of the remote.")
     policy = policy_field("Policy692Enum")

@@ -34,7 +34,7 @@ from api.operations import (
 )
 from api.schemas.base import ObjectSchema, WireSchema, refuse
 from api.schemas.common import AsyncOperation, Repair
-from api.schemas.fields import Boolean, Identifier, Integer, Json, Labels, ListOf, Row, Text
+from api.schemas.fields import INDEXED_LIMIT, Boolean, Identifier, Integer, Json, Labels, ListOf, Row, Text
 from api.schemas.nested import Object
 from api.schemas.references import Href, Reference, References, find_object, show_version_href
 from pulp_actor.errors import NotFound
@@ -64,7 +64,7 @@ class RepositorySchema(ObjectSchema):
     versions_href = Href(show=_versions_href, help="The list of the repository's versions.")
     pulp_labels = Labels(help="Labels of the repository.")
     latest_version_href = Href(show=_latest_version_href, help="The newest version.")
-    name = Text(required=True, help="A name that no other repository has.")
+    name = Text(required=True, limit=INDEXED_LIMIT, help="A name that no other repository has.")
     description = Text(null=True, help="What the repository is for.")
     retain_repo_versions = Integer(null=True, minimum=1, help="How many versions are kept; null: all.")
     retain_checkpoints = Integer(null=True, minimum=1, help="How many checkpoint publications are kept; null: all.")

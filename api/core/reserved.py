@@ -1,9 +1,10 @@
 """Endpoints of the contract that this server has the place of but not the behaviour: lists are empty, there is nothing to
-read, and what would make something answers 501. A feature takes its endpoint out of here when it brings it."""
+read, and what would make something is refused with 403. A feature takes its endpoint out of here when it brings it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from peewee import SQL
@@ -34,6 +35,11 @@ def _empty(call: Call) -> Answer:
 
 def _absent(call: Call) -> Answer:
     raise NotFound("there is no such object")
+
+
+def absent(operations: Sequence[Operation]) -> list[Operation]:
+    """Operations on objects, where there is no object."""
+    return [replace(one, run=_absent) for one in operations]
 
 
 def reserved_filters(filters: Sequence[Filter], order: Sequence[str], *, identity: bool = True) -> FilterSet:
@@ -199,7 +205,7 @@ def _upstream_pulps() -> Endpoint:
         filters=reserved_filters(
             [*_names(), *text_filters("base_url", NOTHING), *time_filters("last_replication", NOTHING)], order),
         operations=[
-            *reserved_operations(*ALL), *role_operations(),
+            *reserved_operations(*ALL), *absent(role_operations()),
             action("replicate", _absent, schemas.Replicate, responses={202: TaskGroupOperation}),
         ],
     )

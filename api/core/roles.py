@@ -47,12 +47,12 @@ def _my_permissions(call: Call) -> Answer:
 
 
 def not_available(call: Call) -> Answer:
-    """The answer of an operation that this server does not have.
+    """The answer of an operation that this server does not have: it has understood, and refuses.
 
     Raises:
-        falcon.HTTPNotImplemented: always.
+        falcon.HTTPForbidden: always.
     """
-    raise falcon.HTTPNotImplemented(description="This server does not offer this operation.")
+    raise falcon.HTTPForbidden(description="This server does not offer this operation.")
 
 
 def role_operations() -> list[Operation]:

@@ -11,7 +11,7 @@ from api.endpoints import FORM, MULTIPART, Operation
 from api.operations import GENERAL_CREATE, action, created
 from api.schemas.base import WireSchema, refuse
 from api.schemas.common import AsyncOperation
-from api.schemas.fields import Boolean, File, Text
+from api.schemas.fields import INDEXED_LIMIT, Boolean, File, Text
 from api.schemas.nested import Object
 from api.schemas.references import Reference
 from pulp_actor.models import Artifact, Repository, Upload, mutations
@@ -41,7 +41,7 @@ class SingleArtifactSchema(WireSchema):
     repository = Reference(Repository, write_only=True, help="A repository that the unit is added to.")
     overwrite = Boolean(write_only=True, help="Whether it may take the place of a unit with the same path.")
     artifact = Reference(Artifact, show=show_artifact, help="An artifact that has the bytes.")
-    relative_path = RelativePath(required=True, help="Where it is in a repository.")
+    relative_path = RelativePath(required=True, limit=INDEXED_LIMIT, help="Where it is in a repository.")
     file = File(write_only=True, help="The bytes.")
     upload = Reference(Upload, write_only=True, help="A finished upload that has the bytes.")
     file_url = Text(write_only=True, help="An address that the bytes are downloaded from.")

@@ -128,25 +128,31 @@ def _length(minimum: int | None, maximum: int | None) -> list[Length]:
     return found
 
 
+#: Bytes that a text may have; and one that is part of an index, of which PostgreSQL takes 2,704 bytes in all.
+TEXT_LIMIT, INDEXED_LIMIT = 1_000_000, 2_000
+
+
 class Text(WireField):
-    """A string. Blank is refused unless ``blank``; surrounding white space is dropped unless ``strip`` is False."""
+    """A string. Blank is refused unless ``blank``; surrounding white space is dropped unless ``strip`` is False. The
+    bytes it may have at most, ``limit``, are no part of the OpenAPI document: the contract knows of none."""
 
     default_error_messages = {
         "invalid": "This is not a string.",
         "nul": "Null characters are not allowed.",
         "unicode": "This is not valid Unicode text.",
+        "long": "This text is too long.",
     }
 
     def __init__(
         self, *, blank: bool = False, max_length: int | None = None, pattern: str | None = None, strip: bool = True,
-        format: str | None = None, **kwargs: Any,
+        format: str | None = None, limit: int = TEXT_LIMIT, **kwargs: Any,
     ) -> None:
         minimum = None if blank or kwargs.get("read_only") else 1
         validators: list[Any] = _length(minimum, max_length)
         if pattern:
             validators.append(Regexp(pattern, error="This value has characters that are not allowed here."))
         super().__init__(validate=[*validators, *kwargs.pop("validate", ())], **kwargs)
-        self.strip = strip
+        self.strip, self.limit = strip, limit
         self.openapi_type = {"type": "string"} | ({"format": format} if format else {})
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -156,9 +162,11 @@ class Text(WireField):
         if "\0" in text:
             raise self.make_error("nul")
         try:
-            text.encode()
+            size = len(text.encode())
         except UnicodeEncodeError:
             raise self.make_error("unicode") from None
+        if size > self.limit:
+            raise self.make_error("long")
         return text.strip() if self.strip else text
 
 

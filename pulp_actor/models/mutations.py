@@ -188,6 +188,13 @@ def _make_version_zero(repository: Repository) -> None:
     )
 
 
+def _keep_fewer_versions(repository: Repository, data: Data) -> None:
+    if data.get("retain_repo_versions"):
+        from pulp_actor.versions import retain_versions  # noqa: PLC0415  (versions are made of models)
+
+        retain_versions(repository.id)
+
+
 def check_base_path(data: Data, current: Distribution | None) -> None:
     """Raises ValidationError if the base path is that of another distribution, or one is inside the other."""
     path = data.get("base_path")
@@ -214,7 +221,7 @@ def _note_content_change(distribution: Distribution, data: Data) -> None:
         Distribution.update(no_content_change_since=utcnow()).where(Distribution.id == distribution.id).execute()
 
 
-register(Repository, Rules(unique=("name",), created=_make_version_zero))
+register(Repository, Rules(unique=("name",), created=_make_version_zero, changed=_keep_fewer_versions))
 register(Remote, Rules(unique=("name",)))
 register(ContentGuard, Rules(unique=("name",)))
 register(Distribution, Rules(

@@ -8,7 +8,7 @@ from api.core.distributions import DistributionSchema, distribution_endpoint
 from api.core.publications import PublicationSchema, publication_endpoint, shown_distributions
 from api.core.remotes import RemoteSchema, policy_field, remote_endpoint
 from api.core.repositories import RepositorySchema, repository_endpoints
-from api.core.reserved import ALL, CHANGE_IN_TASK, IDENTITY, NOTHING, reserved_filters, reserved_operations
+from api.core.reserved import ALL, CHANGE_IN_TASK, IDENTITY, NOTHING, absent, reserved_filters, reserved_operations
 from api.core.reserved_schemas import Named
 from api.core.roles import role_operations
 from api.core.uploading import SingleArtifactSchema, unit_operations
@@ -162,8 +162,8 @@ endpoints = [
         keys=[Key(column=NOTHING)],
         filters=reserved_filters(text_filters("name", NOTHING), ["last_refreshed", "name", "pulp_type", *IDENTITY]),
         operations=[
-            *reserved_operations(*ALL, deleted=202, updated=CHANGE_IN_TASK), *role_operations(),
-            action("refresh", reserved_operations("read")[0].run, responses={202: TaskGroupOperation}),
+            *reserved_operations(*ALL, deleted=202, updated=CHANGE_IN_TASK), *absent(role_operations()),
+            *absent([action("refresh", reserved_operations("read")[0].run, responses={202: TaskGroupOperation})]),
         ],
     ),
 ]

@@ -184,6 +184,14 @@ def test_versions_newest_first_and_only_complete_ones(api, versions):
     assert api.get(repository["versions_href"] + "3/").status_code == 404
 
 
+def test_fewer_versions_are_kept_as_soon_as_that_is_asked_for(api, versions):
+    repository, _ = versions
+    answer = api.patch(repository["pulp_href"], {"retain_repo_versions": 1})
+    task = api.get(answer.json["task"]).json
+    assert task["state"] == "completed", task["error"]
+    assert [one["number"] for one in api.get(repository["versions_href"]).json["results"]] == [2]
+
+
 def test_a_version_that_is_not_there_is_refused_by_field(api, versions):
     repository, _ = versions
     answer = api.get(CONTENT, f"repository_version={repository['versions_href']}9/")

@@ -309,4 +309,4 @@ def test_what_this_server_does_not_offer_says_so(api):
     assert api.get("exporters/core/pulp/").json == {"count": 0, "next": None, "previous": None, "results": []}
     assert api.get(f"exporters/core/pulp/{ABSENT}/").status_code == 404
     answer = api.post("exporters/core/pulp/", {"name": "x", "path": "/x", "repositories": []})
-    assert (answer.status_code, list(answer.json)) == (501, ["detail"])
+    assert (answer.status_code, list(answer.json)) == (403, ["detail"])
