@@ -159,9 +159,8 @@ class Executor:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
     def _on_terminate(self, _signal: int, _frame: Any) -> None:
-        if self._terminated:
-            logger.warning("leaving at once")
-            os._exit(1)
+        # However often: systemd may send it to us as well as to the supervisor, which alone can tell that it is in earnest
+        # the second time, and then kills us.
         self._terminated = True
         self._words.put("terminate")
 

@@ -64,6 +64,27 @@ def test_sigterm_lets_the_task_finish(lab: Lab) -> None:
     assert lab.state(task) == "completed"
 
 
+def test_sigterm_to_every_process_at_once_is_the_first_not_the_second(lab: Lab) -> None:
+    """As systemd sends it by default, to the whole control group."""
+    service = lab.workers(1, grace=20)
+    task = lab.send("nap", 2)
+    lab.await_begin(task)
+    for pid in (*service.children, service.pid):
+        os.kill(pid, signal.SIGTERM)
+    assert service.wait(20) == 0
+    assert lab.state(task) == "completed"
+
+
+def test_a_child_that_is_told_to_stop_finishes_and_is_replaced(lab: Lab) -> None:
+    service = lab.workers(1, grace=20)
+    (child,) = service.children
+    task = lab.send("nap", 1)
+    lab.await_begin(task)
+    os.kill(child, signal.SIGTERM)
+    assert lab.await_end(task)["state"] == "completed"
+    assert lab.await_end(lab.send("who"))["result"] != child
+
+
 def test_sigterm_claims_nothing_more(lab: Lab) -> None:
     service = lab.workers(1, grace=20)
     running = lab.send("nap", 1)
