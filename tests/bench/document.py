@@ -1,4 +1,4 @@
-"""Writes docs/performance.md from the figures that the benchmarks left in docs/figures.
+"""Writes docs/performance.md from the figures that the benchmarks left in `docs/figures`.
 
     python -m tests.bench.document
 """
@@ -17,7 +17,7 @@ HEAD = """# Performance
 
 What `make bench` measured, each figure beside its yardstick in the same run: contenders take turns, round by round, and the
 median of the rounds counts. The machine has two cores and is shared; compare the columns of one row, not the rows of two
-machines. The raw figures are in [figures/](figures).
+machines. The raw figures are in `docs/figures`.
 """
 
 #: The reports, in the order of the document, and what to know about each.
