@@ -33,7 +33,7 @@ def orphan_cleanup(content_pks: Sequence[str] | None = None, orphan_protection_t
         orphan_protection_time: minutes for which an orphan is kept; None: the setting of that name.
     """
     minutes = settings.ORPHAN_PROTECTION_TIME if orphan_protection_time is None else orphan_protection_time
-    before = utcnow() - datetime.timedelta(minutes=minutes)
+    before = _ago(minutes)
     task = current_task()
     with transaction():
         database.execute_sql(SQL.forget_changes)
@@ -43,6 +43,14 @@ def orphan_cleanup(content_pks: Sequence[str] | None = None, orphan_protection_t
     with task.progress("clean-up.artifacts", "Clean up orphan Artifacts") as progress:
         for count in _delete_artifacts(before):
             progress.increment(count)
+
+
+def _ago(minutes: int) -> datetime.datetime:
+    """The time so many minutes ago; the beginning of time where that is longer ago."""
+    try:
+        return utcnow() - datetime.timedelta(minutes=minutes)
+    except OverflowError:
+        return datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
 
 def _delete_content(content_pks: Sequence[str] | None, before: datetime.datetime) -> Iterator[int]:

@@ -57,6 +57,12 @@ def test_what_an_old_version_holds_stays(unit, make_repository):
     assert files() == {"kept"}
 
 
+def test_orphans_can_be_kept_for_longer_than_there_has_been_time(unit):
+    unit("orphan")
+    orphan_cleanup(orphan_protection_time=2**32 - 1)
+    assert files() == {"orphan"}
+
+
 def test_young_orphans_stay(unit):
     unit("young")
     orphan_cleanup()
