@@ -120,14 +120,12 @@ class Hammer:
                 self._known += [spec.id for spec in specs]
 
     def work(self, engine: Engine, dice: random.Random) -> None:
-        worker, idle = register(engine, uuid7()), 0
-        while self.producing.is_set() or idle < 40:
+        worker = register(engine, uuid7())
+        while self.producing.is_set() or self._unfinished(engine):
             claim = engine.claim(dice.choice(QUEUES), worker)
             if claim is None:
-                idle += 1
                 self._start_due(engine)
                 continue
-            idle = 0
             fate = dice.random()
             if fate < 0.04:
                 self.count("rescued", declare_gone(engine, worker, "was killed"))
@@ -153,6 +151,11 @@ class Hammer:
             for key in keys:
                 engine.cancel(key)
             engine.execute("SELECT task_heal()")
+
+    @staticmethod
+    def _unfinished(engine: Engine) -> bool:
+        """Whether a task is left; one that nobody will ever be able to start keeps its workers here until they "hang"."""
+        return bool(engine.execute("SELECT 1 FROM task WHERE finished_at IS NULL LIMIT 1"))
 
     @staticmethod
     def _start_due(engine: Engine) -> None:
