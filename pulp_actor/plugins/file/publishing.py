@@ -9,19 +9,15 @@ from pulp_actor.db import database, load_queries, transaction
 from pulp_actor.errors import NotFound, ValidationError
 from pulp_actor.identifiers import href, prn
 from pulp_actor.models import (
-    Content,
-    ContentArtifact,
     Publication,
-    PublishedMetadata,
     RepositoryVersion,
 )
+from pulp_actor.paths import path_fault
 from pulp_actor.plugins.file import manifest as manifests
+from pulp_actor.publishing import add_metadata
 from pulp_actor.queue import current_task
-from pulp_actor.storage import TemporaryFile, get_storage
-from pulp_actor.storage.artifacts import store_artifact
 
 TYPE = "file.file"
-METADATA_TYPE = "core.publishedmetadata"
 #: Rows that are read, and lines that are written, at a time.
 CHUNK = 5000
 
@@ -39,8 +35,8 @@ def publish(version_id: uuid.UUID, manifest: str | None = "PULP_MANIFEST", check
     version = RepositoryVersion.get_or_none(RepositoryVersion.id == version_id)
     if version is None:
         raise NotFound(f"there is no repository version {version_id} any more")
-    if manifest and manifests.path_fault(manifest):
-        raise ValidationError({"manifest": [manifests.path_fault(manifest)]})
+    if manifest and path_fault(manifest):
+        raise ValidationError({"manifest": [path_fault(manifest)]})
     task = current_task()
     with task.progress("publish.file", "Publishing Files") as progress, transaction():
         publication = Publication.create(
@@ -80,21 +76,15 @@ def _domain(version: RepositoryVersion) -> uuid.UUID:
 
 def _publish_manifest(publication: Publication, version: RepositoryVersion, name: str) -> int:
     """Write, store and attach the manifest; returns how many lines it has."""
-    domain_id = _domain(version)
-    with get_storage(domain_id).temporary() as file:
-        count = _write(file, version)
-        artifact = store_artifact(file, domain_id)
-    content = Content.create(domain=domain_id, type=METADATA_TYPE)
-    ContentArtifact.create(content=content, artifact=artifact, relative_path=name)
-    PublishedMetadata.create(content=content, publication=publication, relative_path=name)
-    return count
-
-
-def _write(file: TemporaryFile, version: RepositoryVersion) -> int:
     count = 0
-    for rows in _entries(version):
-        file.write("".join(map(manifests.format_entry, *zip(*rows, strict=True))).encode())
-        count += len(rows)
+
+    def lines() -> Iterator[bytes]:
+        nonlocal count
+        for rows in _entries(version):
+            yield "".join(map(manifests.format_entry, *zip(*rows, strict=True))).encode()
+            count += len(rows)
+
+    add_metadata(publication, name, lines())
     return count
 
 
