@@ -324,7 +324,6 @@ RETURNS boolean LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     t record;
-    blockers_now integer := 0;
 BEGIN
     SELECT exclusive, shared INTO t FROM task WHERE id = p_task;
     IF NOT FOUND THEN
