@@ -18,6 +18,7 @@ from content.hooks import extra_headers
 from content.listing import list_directory, list_distributions, render
 from content.on_demand import Downloads
 from content.paths import BadPath, content_path, encode
+from content.probes import PAGES
 from content.resolve import Resolver
 from content.serve import Damaged, Sender
 from content.views import File, View
@@ -60,6 +61,8 @@ class ContentServer:
         """Answer any request."""
         if request.method not in ("GET", "HEAD"):
             return _text(405, "only GET and HEAD work here", {"Allow": "GET, HEAD"})
+        if (page := PAGES.get(request.rel_url.raw_path)) is not None:
+            return await page()
         try:
             path = content_path(request.rel_url.raw_path, self._prefix)
         except BadPath:

@@ -19,6 +19,7 @@ from api.schemas.nested import Object
 from api.schemas.references import References
 from pulp_actor import API_CONTRACT_VERSION, __version__
 from pulp_actor.db import connected
+from pulp_actor.health import readiness
 from pulp_actor.logs import get_logger
 from pulp_actor.models import Content
 from pulp_actor.plugins import load_plugins
@@ -159,6 +160,17 @@ def _livez(call: Call) -> Answer:
     return Answer(200)
 
 
+class Readiness(WireSchema):
+    wire_name = "Readiness"
+    database = Boolean(required=True, help="Whether the database can be reached.")
+    storage = Boolean(required=True, help="Whether the object store can be reached.")
+
+
+def _readyz(call: Call) -> Answer:
+    found = readiness()
+    return Answer(200 if all(found.values()) else 503, found, {"Cache-Control": "no-store"})
+
+
 class OrphansCleanup(WireSchema):
     wire_name = "OrphansCleanup"
     content_hrefs = References(Content, items={}, help="Look at these units only.")
@@ -187,6 +199,10 @@ def service_endpoints() -> list[Endpoint]:
         ]),
         Endpoint(path="livez", tag="Livez", listed=False, operations=[
             Operation("read", "GET", _livez, permission=ANYONE, uses_database=False, responses={200: None}),
+        ]),
+        Endpoint(path="readyz", tag="Readyz", component="actor", listed=False, operations=[
+            Operation("read", "GET", _readyz, permission=ANYONE, uses_database=False,
+                      responses={200: Readiness, 503: Readiness}, help="Whether this process can do its work."),
         ]),
         Endpoint(path="orphans", tag="Orphans", listed=False, operations=[
             Operation("delete", "DELETE", lambda call: _clean(call, None, None), responses={202: AsyncOperation}),

@@ -176,6 +176,14 @@ class Storage(ABC):
     @abstractmethod
     def usage(self) -> Usage: ...
 
+    def check(self) -> None:
+        """Find out whether the store can be reached; costs one request to it.
+
+        Raises:
+            StorageError: it cannot.
+        """
+        self.exists(artifact_key("0" * 64))
+
 
 def fsync_directory(path: Path) -> None:
     """Make a rename into ``path`` durable."""

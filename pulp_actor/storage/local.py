@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -61,6 +62,15 @@ class LocalStorage(Storage):
 
     def delete(self, key: str) -> None:
         self.local_path(key).unlink(missing_ok=True)
+
+    def check(self) -> None:
+        # A file without a name: a directory that is there and read-only, or full, is no store either.
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root) as probe:
+                probe.write(b"0")
+        except OSError as error:
+            raise storage_error(error) from error
 
     def usage(self) -> Usage:
         self.root.mkdir(parents=True, exist_ok=True)

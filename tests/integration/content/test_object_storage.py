@@ -26,6 +26,13 @@ def storage(s3, connection):
         yield get_storage()
 
 
+def test_whether_the_store_can_be_reached(s3, connection):
+    with settings.override(STORAGE=s3):
+        get_storage().check()
+    with settings.override(STORAGE={**s3, "endpoint": "http://127.0.0.1:1"}), pytest.raises(StorageError):
+        get_storage().check()
+
+
 @pytest.fixture
 def repo(storage):
     repo = Repo()
