@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
+from uuid import UUID
 
 import falcon
 from marshmallow import ValidationError as MarshmallowError
@@ -114,13 +115,13 @@ class Call:
 
     def dispatch(
         self, actor: str, kwargs: Mapping[str, Any], *, exclusive: Sequence[Any] = (), shared: Sequence[Any] = (),
-        immediate: bool = False,
+        immediate: bool = False, task_group: UUID | None = None,
     ) -> Dispatched:
-        """Make a task for the user who asks. Resources are rows or names."""
+        """Make a task for the user who asks, perhaps in a group. Resources are rows or names."""
         with transaction():
             return dispatch(
                 actor, kwargs=kwargs, exclusive=[_name(one) for one in exclusive],
-                shared=[_name(one) for one in shared], immediate=immediate,
+                shared=[_name(one) for one in shared], immediate=immediate, task_group=task_group,
                 created_by=self.account.id if self.account else None, domain=DEFAULT_DOMAIN_ID,
                 diagnostics=self._diagnostics(),
             )

@@ -10,6 +10,7 @@ import falcon
 
 from api.call import Answer, Call, absolute
 from api.core import (
+    alternates,
     artifacts,
     content,
     distributions,
@@ -39,7 +40,7 @@ def core_endpoints() -> list[Endpoint]:
         *service.service_endpoints(), tasks.task_endpoint(), task_groups.task_group_endpoint(),
         *workers.worker_endpoints(), artifacts.artifact_endpoint(), uploads.upload_endpoint(),
         *content.generic_endpoints(), *repositories.generic_endpoints(), *remotes.generic_endpoints(),
-        *publications.generic_endpoints(), *distributions.generic_endpoints(),
+        *alternates.generic_endpoints(), *publications.generic_endpoints(), *distributions.generic_endpoints(),
         *guards.guard_endpoints(), users.user_endpoint(),
         *users.group_endpoints(), *reserved.reserved_endpoints(), *openpgp.openpgp_endpoints(),
         domains.domain_endpoint(),

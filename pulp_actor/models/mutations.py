@@ -16,6 +16,7 @@ from peewee import IntegrityError, Model, fn
 from pulp_actor.db import transaction
 from pulp_actor.errors import NotFound, ValidationError
 from pulp_actor.identifiers import ResourceType
+from pulp_actor.models.alternate import AlternateContentFile, AlternateContentSource
 from pulp_actor.models.base import DEFAULT_DOMAIN_ID, utcnow
 from pulp_actor.models.content import Content, DetailContent
 from pulp_actor.models.distribution import ContentGuard, Distribution
@@ -221,9 +222,18 @@ def _note_content_change(distribution: Distribution, data: Data) -> None:
         Distribution.update(no_content_change_since=utcnow()).where(Distribution.id == distribution.id).execute()
 
 
+def _forget_files(source: AlternateContentSource, data: Data) -> None:
+    """What a source was found to have under paths, or at a remote, that it has no more."""
+    gone = AlternateContentFile.delete().where(AlternateContentFile.source == source.id)
+    if "remote_id" not in data:
+        gone = gone.where(AlternateContentFile.path.not_in(source.paths or [""]))
+    gone.execute()
+
+
 register(Repository, Rules(unique=("name",), created=_make_version_zero, changed=_keep_fewer_versions))
 register(Remote, Rules(unique=("name",)))
 register(ContentGuard, Rules(unique=("name",)))
+register(AlternateContentSource, Rules(unique=("name",), changed=_forget_files))
 register(Distribution, Rules(
     unique=("name",), check=check_base_path,
     created=lambda row: _note_content_change(row, {"base_path": row.base_path}), changed=_note_content_change,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from pulp_actor.storage import TemporaryFile
+from pulp_actor.sync.alternates import Alternate
 from pulp_actor.sync.declared import DeclaredArtifact, DeclaredContent
 from pulp_actor.sync.spool import MemoryFile
 
@@ -24,6 +25,7 @@ class File:
         fill: whether ``entry`` was there and lacks the artifact.
         locate: whether the remote's URL has to be noted.
         leader: another file with the same bytes, in this batch or one before it, that is downloaded for both.
+        alternates: where else it can be had, in the order in which these places are asked.
     """
 
     declared: DeclaredArtifact
@@ -33,6 +35,7 @@ class File:
     fill: bool = False
     locate: bool = True
     leader: File | None = None
+    alternates: Sequence[Alternate] = ()
 
     @property
     def lookup(self) -> tuple[str, str] | None:

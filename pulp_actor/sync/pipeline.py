@@ -18,6 +18,7 @@ from pulp_actor.models import Remote
 from pulp_actor.sync.batch import Batch, File
 from pulp_actor.sync.declared import DeclaredContent
 from pulp_actor.sync.download import Downloader
+from pulp_actor.sync.sources import Sources
 from pulp_actor.sync.store import Store
 from pulp_actor.versions import VersionBuilder
 
@@ -42,7 +43,7 @@ class Pipeline:
         self, remote: Remote, version: VersionBuilder, downloader: Downloader, *, batch_size: int = BATCH_SIZE,
         on_units: Callable[[int], None] | None = None, on_downloads: Callable[[int], None] | None = None,
     ) -> None:
-        self._downloader = downloader
+        self._sources = Sources(downloader)
         self._immediate = remote.policy == "immediate"
         self._store = Store(remote, version, immediate=self._immediate)
         self._batch_size = batch_size
@@ -64,7 +65,7 @@ class Pipeline:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="sync-database")
         try:
             await self._in_thread(database.connect)
-            async with asyncio.TaskGroup() as group:
+            async with self._sources, asyncio.TaskGroup() as group:
                 group.create_task(self._gather(units, gathered))
                 group.create_task(self._resolve(gathered, resolved))
                 group.create_task(self._download(resolved, downloading, group))
@@ -97,8 +98,9 @@ class Pipeline:
         while (batch := await gathered.get()) is not None:
             await self._in_thread(self._store.resolve, batch)
             if self._immediate:
-                # At once: a batch that is saved after this look-up must not have been forgotten yet.
+                # At once: a batch that is saved after the look-up must not have been forgotten yet.
                 batch.to_fetch = [file for file in batch.without_bytes() if self._leads(file)]
+                await self._in_thread(self._sources.look_up, batch.to_fetch)
             await done.put(batch)
         await done.put(None)
 
@@ -113,7 +115,7 @@ class Pipeline:
             return
         missing = iter(batch.to_fetch)
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._downloader.concurrency):
+            for _ in range(self._sources.concurrency):
                 group.create_task(self._download_from(missing))
         await asyncio.to_thread(batch.write_out)
 
@@ -132,8 +134,7 @@ class Pipeline:
 
     async def _download_from(self, files: Iterable[File]) -> None:
         for file in files:
-            declared = file.declared
-            file.temporary = await self._downloader.fetch(declared.url, declared.size, declared.digests)
+            file.temporary = await self._sources.fetch(file)
             self._on_downloads(1)
 
     async def _save(self, downloading: asyncio.Queue[tuple[Batch, asyncio.Task[None]] | None]) -> None:

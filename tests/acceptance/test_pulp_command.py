@@ -154,3 +154,20 @@ def test_a_sync_from_a_remote_that_answers_404_names_the_url(platform, origin):
     said = platform.pulp("file", "repository", "sync", "--repository", name, fails=True)
     assert f"{origin.url}/nothing/PULP_MANIFEST" in said
     assert "404" in said
+
+
+def test_files_come_from_an_alternate_content_source_where_it_has_them(platform, origin):
+    files = make_files(6, "near-and-far")
+    near = dict(list(files.items())[:4])
+    far = make_repository(platform, origin.publish("far", files))
+    origin.publish("near/files", near)
+    source = fresh("source")
+    platform.pulp("file", "remote", "create", "--name", source, "--url", f"{origin.url}/near/", "--policy", "on_demand")
+    platform.pulp("file", "acs", "create", "--name", source, "--remote", source, "--path", "files/PULP_MANIFEST")
+    platform.pulp("file", "acs", "refresh", "--acs", source)
+    assert platform.pulp("file", "acs", "show", "--acs", source)["last_refreshed"]
+    platform.pulp("file", "repository", "sync", "--repository", far)
+    assert [path for path in files if origin.requests[f"/near/files/{path}"]] == list(near)
+    assert [path for path in files if origin.requests[f"/far/{path}"]] == list(files)[4:]
+    platform.pulp("file", "acs", "path", "remove", "--acs", source, "--path", "files/PULP_MANIFEST")
+    platform.pulp("file", "acs", "destroy", "--acs", source)

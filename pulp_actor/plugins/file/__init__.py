@@ -7,7 +7,7 @@ from importlib import resources
 
 from pulp_actor import API_CONTRACT_VERSION
 from pulp_actor.identifiers import ResourceType
-from pulp_actor.models import Distribution, Publication, Remote, Repository
+from pulp_actor.models import AlternateContentSource, Distribution, Publication, Remote, Repository
 from pulp_actor.plugins import Plugin
 from pulp_actor.plugins.file.models import FileContent
 
@@ -23,6 +23,7 @@ plugin = Plugin(
         ResourceType(FileContent, "content/file/files", "file.filecontent", "file.file"),
         ResourceType(Publication, "publications/file/file", "file.filepublication", "file.file"),
         ResourceType(Distribution, "distributions/file/file", "file.filedistribution", "file.file"),
+        ResourceType(AlternateContentSource, "acs/file/file", "file.filealternatecontentsource", "file.file"),
     ),
     migrations=str(resources.files(__name__) / "migrations"),
     actors="pulp_actor.plugins.file.actors",

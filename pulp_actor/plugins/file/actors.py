@@ -5,11 +5,11 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from pulp_actor.plugins.file import content, publishing, synchronizing
+from pulp_actor.plugins.file import alternates, content, publishing, synchronizing
 from pulp_actor.queue import actor
 from pulp_actor.versions import on_new_version, version_facts
 
-__all__ = ["content", "publish", "synchronize"]
+__all__ = ["content", "publish", "refresh_alternate_source", "synchronize"]
 
 on_new_version(publishing.TYPE, publishing.publish_if_asked)
 
@@ -28,3 +28,9 @@ def synchronize(
 def publish(repository_version_pk: str, manifest: str | None = "PULP_MANIFEST", checkpoint: bool = False) -> None:
     """Publish a version."""
     publishing.publish(uuid.UUID(repository_version_pk), manifest, checkpoint)
+
+
+@actor(name="pulp_file.app.tasks.acs.refresh", retry_on_loss=True)
+def refresh_alternate_source(source_pk: str, path: str) -> int:
+    """Note what a path of an alternate content source lists; how many files that are."""
+    return alternates.refresh(uuid.UUID(source_pk), path)

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from api.call import Answer, Call
+from api.core.alternates import AlternateContentSourceSchema, source_endpoint
 from api.core.content import ContentSchema, content_endpoint
 from api.core.distributions import DistributionSchema, distribution_endpoint
 from api.core.publications import PublicationSchema, publication_endpoint, shown_distributions
 from api.core.remotes import RemoteSchema, policy_field, remote_endpoint
 from api.core.repositories import RepositorySchema, repository_endpoints
-from api.core.reserved import ALL, CHANGE_IN_TASK, IDENTITY, NOTHING, absent, reserved_filters, reserved_operations
-from api.core.reserved_schemas import Named
-from api.core.roles import role_operations
 from api.core.uploading import SingleArtifactSchema, unit_operations
-from api.endpoints import Endpoint, Key, Operation
+from api.endpoints import Operation
 from api.filters import text_filters
 from api.operations import action
 from api.schemas.base import WireSchema, refuse
-from api.schemas.common import AsyncOperation, TaskGroupOperation
-from api.schemas.fields import Boolean, DateTime, Json, ListOf, Text
+from api.schemas.common import AsyncOperation
+from api.schemas.fields import Boolean, Json, Text
 from api.schemas.references import Reference
 from pulp_actor.identifiers import registry
 from pulp_actor.models import Publication, Remote, Repository, RepositoryVersion
 from pulp_actor.plugins.file.models import FileContent
 
 SYNCHRONIZE = "pulp_file.app.tasks.synchronizing.synchronize"
+REFRESH = "pulp_file.app.tasks.acs.refresh"
 PUBLISH = "pulp_file.app.tasks.publishing.publish"
 TYPE = "file.file"
 GIT = "file.git"
@@ -96,13 +95,10 @@ class FileContentUploadSchema(FileContentSchema):
         exclude = ("repository",)
 
 
-class AlternateContentSourceSchema(Named):
+class FileAlternateContentSourceSchema(AlternateContentSourceSchema):
     wire_name = "file.FileAlternateContentSource"
 
-    name = Text(required=True, help="A name that no other source has.")
-    last_refreshed = DateTime(null=True, help="When its paths were last looked at.")
-    paths = ListOf(Text(), help="Paths below the remote's address.")
-    remote = Text(required=True, format="uri", blank=True, help="The remote that the content is fetched with.")
+    remote = Reference(Remote, types=(TYPE,), required=True, help="The remote that the content is fetched with.")
 
 
 class FilePublicationSchema(PublicationSchema):
@@ -157,14 +153,7 @@ endpoints = [
     ),
     distribution_endpoint(
         registry.by_path("distributions/file/file"), FileDistributionSchema, tag="Distributions: File"),
-    Endpoint(
-        path="acs/file/file", tag="Acs: File", component="file", schema=AlternateContentSourceSchema,
-        keys=[Key(column=NOTHING)],
-        filters=reserved_filters(text_filters("name", NOTHING), ["last_refreshed", "name", "pulp_type", *IDENTITY]),
-        operations=[
-            *reserved_operations(*ALL, deleted=202, updated=CHANGE_IN_TASK), *absent(role_operations()),
-            *absent([action("refresh", reserved_operations("read")[0].run, responses={202: TaskGroupOperation})]),
-        ],
-    ),
+    source_endpoint(
+        registry.by_path("acs/file/file"), FileAlternateContentSourceSchema, tag="Acs: File", refresh=REFRESH),
 ]
 

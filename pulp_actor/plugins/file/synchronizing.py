@@ -52,7 +52,7 @@ def synchronize(remote_id: uuid.UUID, repository_id: uuid.UUID, options: SyncOpt
     remote, repository = _get(Remote, remote_id), _get(Repository, repository_id)
     if remote.type != TYPE:
         raise UnsupportedRemote(f"the remote {remote.name} is of type {remote.type}; only {TYPE} can be synced from")
-    with _manifest(remote) as file:
+    with downloaded_manifest(remote, remote.url) as file:
         details = _sync_details(remote, options, file)
         if options.optimize and _unchanged(repository, details):
             with current_task().progress("sync.was_skipped", "Skipping Sync (no change from previous sync)"):
@@ -68,11 +68,11 @@ def synchronize(remote_id: uuid.UUID, repository_id: uuid.UUID, options: SyncOpt
 
 
 @contextmanager
-def _manifest(remote: Remote) -> Iterator[TemporaryFile]:
-    """The remote's manifest, downloaded, for the length of the block."""
+def downloaded_manifest(remote: Remote, url: str) -> Iterator[TemporaryFile]:
+    """A manifest of the remote's, downloaded, for the length of the block."""
     async def fetch() -> TemporaryFile:
         async with Downloader(remote) as downloader:
-            return await downloader.fetch(remote.url)
+            return await downloader.fetch(url)
 
     with current_task().progress("sync.downloading.metadata", "Downloading Metadata", total=1) as progress:
         file = run(fetch())
@@ -96,10 +96,11 @@ async def _fill(remote: Remote, version: VersionBuilder, file: TemporaryFile) ->
         async with Downloader(remote) as downloader:
             pipeline = Pipeline(
                 remote, version, downloader, on_units=parsed.increment, on_downloads=downloaded.increment)
-            await pipeline.run(_declare(manifest.read(lines, remote.url), remote.url))
+            await pipeline.run(declare(manifest.read(lines, remote.url), remote.url))
 
 
-def _declare(entries: Iterator[manifest.Entry], url: str) -> Iterator[DeclaredContent]:
+def declare(entries: Iterator[manifest.Entry], url: str) -> Iterator[DeclaredContent]:
+    """The units of a manifest at ``url``; its files lie beside it."""
     base = urljoin(url, ".")
     for path, digest, size, _ in entries:
         location = path if _PLAIN.fullmatch(path) else quote(path)

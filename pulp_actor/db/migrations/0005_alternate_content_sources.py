@@ -1,0 +1,7 @@
+"""Alternate content sources and the files they have."""
+
+from pathlib import Path
+
+
+def up(migrator, db):
+    db.execute_sql(Path(__file__).with_suffix(".sql").read_text())
