@@ -61,7 +61,8 @@ def empty_database(postgres: Server, data_dir: Path) -> Iterator[Database]:
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
     """A running platform of real processes, one for all tests of this process: give objects names of your own."""
-    with running_platform(tmp_path_factory.mktemp("platform"), DIAGNOSTIC_ACTORS="true") as platform:
+    with running_platform(
+            tmp_path_factory.mktemp("platform"), DIAGNOSTIC_ACTORS="true", TASK_DIAGNOSTICS="true") as platform:
         yield platform
 
 

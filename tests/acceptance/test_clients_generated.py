@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 import itertools
 from dataclasses import dataclass, field
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.support.certificates import certificate
 from tests.support.clients import Clients
 from tests.support.origin import make_files, sha256
 
@@ -21,15 +17,6 @@ _numbers = itertools.count(1)
 def fresh(word="object"):
     """A name that no other test uses."""
     return f"client-{word}-{next(_numbers)}".replace(" ", "-")
-
-
-def certificate():
-    """PEM of a self-signed certificate."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-    made = made.not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1)).sign(key, hashes.SHA256())
-    return made.public_bytes(serialization.Encoding.PEM).decode()
 
 
 @pytest.fixture(scope="module")

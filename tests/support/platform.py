@@ -98,7 +98,7 @@ class RunningPlatform:
     def pulp(self, *arguments: str, fails: bool = False) -> Any:
         """Run the ``pulp`` command and return the JSON it printed (None: nothing); with ``fails``, its error output."""
         done = subprocess.run(
-            [str(Path(sys.executable).with_name("pulp")), "--config", str(self._pulp_config()), *arguments],
+            [str(Path(sys.executable).with_name("pulp")), "--config", str(self.pulp_config()), *arguments],
             env=command_environment(self.directory), capture_output=True, text=True, check=False,
             timeout=COMMAND_TIMEOUT, cwd=self.directory,
         )
@@ -108,7 +108,7 @@ class RunningPlatform:
             return done.stderr
         return json.loads(done.stdout) if done.stdout.strip() else None
 
-    def _pulp_config(self) -> Path:
+    def pulp_config(self) -> Path:
         path = self.directory / "pulp.toml"
         if not path.exists():
             done = subprocess.run(
