@@ -45,7 +45,7 @@ class ContentServer:
             self.cache.listen(hub)
         self.resolver = Resolver(self.threads, self.cache)
         self.sender = Sender()
-        self.downloads = Downloads(self.threads)
+        self.downloads = Downloads(self.threads, hub)
         self._prefix = settings.CONTENT_PATH_PREFIX
 
     def server(self, **options: Any) -> web.Server:

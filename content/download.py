@@ -3,18 +3,24 @@
 Bytes that turn out wrong must never look like the file: the last byte of every answer is held back until the whole has
 been verified. Small files are verified before anything is sent, so that a bad source can be replaced by the next one
 unnoticed.
+
+Of all processes one downloads a file. The others of its machine read along while it grows, and check its digest themselves;
+those of other machines wait until it has been saved, if that does not take too long.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from content.database import UNAVAILABLE, DatabaseThreads
-from content.sources import Source, mark_failed
+from content.flights import Flight, Flights
+from content.growing import Growing
+from content.sources import Source, Wanted, mark_failed
 from content.upstreams import Upstreams
 from content.views import File
 from pulp_actor.errors import PulpActorError
@@ -29,6 +35,12 @@ HOLD_BACK = 64 * 1024
 READ_SIZE = 128 * 1024
 #: Writes of less than this are not worth a thread.
 INLINE_WRITE = 16 * 1024
+#: Seconds between two looks at a file that another process writes: a file tells nobody that it has grown.
+GROWTH = 0.02
+#: Seconds after which whoever waits for another process looks what became of it, unless told before.
+LOOK = 1.0
+#: Seconds for which clients wait for a process on another machine, before they are served from a download of our own.
+PATIENCE = 10.0
 
 logger = get_logger(__name__)
 
@@ -52,23 +64,19 @@ class Tools:
     threads: DatabaseThreads
     writers: ThreadPoolExecutor
     upstreams: Upstreams
-
-
-#: Makes a verified temporary file the bytes of a file. Blocks.
-Save = Callable[[File, TemporaryFile], File]
+    flights: Flights
 
 
 class Download:
     """One file on its way. Clients read from it inside a ``with`` block.
 
     Parameters:
-        file: what is known of it.
-        sources: where it may come from, to be tried in this order.
-        save: keeps the bytes; None: they are not to be kept.
+        wanted: the file.
+        sources: where it may come from, as ``wanted.find_sources`` has just said.
     """
 
-    def __init__(self, file: File, sources: list[Source], save: Save | None, tools: Tools) -> None:
-        self.file = file
+    def __init__(self, wanted: Wanted, sources: list[Source], tools: Tools) -> None:
+        self.file = file = wanted.file
         self.sources = [source for source in sources if not source.cooling]
         #: What is known of the file: None where it is not.
         sizes = (size for size in (file.size, *(source.size for source in self.sources)) if size is not None)
@@ -77,10 +85,14 @@ class Download:
         self.task: asyncio.Task[None] | None = None
         #: The file with its bytes, once they have been saved.
         self.saved: File | None = None
+        #: Nobody wants it any more, and it will not be kept: it is of no use to whoever comes next.
+        self.abandoned = False
         self._known = bool(sources)
+        self._wanted = wanted
         self._tools = tools
-        self._save_bytes = None if all(source.remote.policy == "streamed" for source in self.sources) else save
-        self._temporary: TemporaryFile | None = None
+        self._kept = any(source.remote.policy != "streamed" for source in self.sources)
+        self._temporary: TemporaryFile | None = None  # while this process fetches
+        self._growing: Growing | None = None  # while another one does
         self._descriptor = -1
         self._written = 0
         self._released = False  # a client may have been sent something
@@ -99,8 +111,9 @@ class Download:
             return
         if self.task is None or self.task.done():
             self._close()
-        elif self._save_bytes is None:
-            self.task.cancel()  # nobody wants it, and it would not be kept
+        elif not self._kept:
+            self.abandoned = True
+            self.task.cancel()
 
     def check_sources(self) -> None:
         """Raises Unavailable if there is no source to try."""
@@ -148,7 +161,10 @@ class Download:
     async def _run(self) -> None:
         try:
             self.check_sources()
-            await self._fetch()
+            if self._kept:
+                await self._obtain()
+            else:
+                await self._fetch(None)
         except (PulpActorError, OSError, *UNAVAILABLE) as error:
             self._error = error
         except BaseException as error:
@@ -163,11 +179,63 @@ class Download:
             if not self._readers:
                 self._close()
 
-    async def _fetch(self) -> None:
+    async def _obtain(self) -> None:
+        """Fetch the file, or go along with the process that fetches it; if that fails, fetch it after all."""
+        now = asyncio.get_running_loop().time
+        patience = now() + PATIENCE
+        while not self._verified:
+            async with self._tools.flights.claim(self._wanted.key) as flight:
+                saved = await self._tools.threads.run(self._wanted.find_saved)
+                if saved is not None:
+                    await self._take_over(saved)
+                elif flight.mine or (self._growing is None and now() > patience):
+                    await self._start_over()
+                    await self._fetch(flight)
+                else:
+                    await self._follow(flight)
+
+    async def _follow(self, flight: Flight) -> None:
+        """Read along with the process that fetches the file, until that may have ended."""
+        now = asyncio.get_running_loop().time
+        until = now() + LOOK
+        while not flight.ended.is_set() and now() < until:
+            if self._growing is None:
+                with contextlib.suppress(FileNotFoundError):  # another machine's, or not yet begun
+                    self._growing = Growing(flight.link)
+                    self._descriptor = self._growing.descriptor
+            if self._growing is not None and self._growing.has_grown:
+                await self._catch_up(self._growing)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(flight.ended.wait(), GROWTH)
+
+    async def _catch_up(self, growing: Growing) -> None:
+        self._written = await asyncio.get_running_loop().run_in_executor(self._tools.writers, growing.catch_up)
+        self._advance()
+
+    async def _take_over(self, saved: File) -> None:
+        """Another process has saved the file. What was read of it while it grew may be of an attempt that failed."""
+        if self._growing is not None:
+            await self._catch_up(self._growing)
+            if not self._growing.is_whole(saved.size, saved.sha256):
+                await self._start_over()
+        self.saved, self._verified = saved, True
+
+    async def _start_over(self) -> None:
+        """Forget what another process had. Raises SourceFailed if clients have been sent some of it."""
+        if self._growing is None:
+            return
+        if self._released:
+            raise SourceFailed("the process that fetched this file has failed")
+        self._close()
+        self.sources = [
+            source for source in await self._tools.threads.run(self._wanted.find_sources) if not source.cooling]
+        self.check_sources()
+
+    async def _fetch(self, flight: Flight | None) -> None:
         reasons, statuses = [], set()
         for source in self.sources:
             if self._temporary is None:
-                self._open()
+                self._open(flight)
             try:
                 await self._fetch_from(source)
                 self._verify(source)
@@ -184,8 +252,8 @@ class Download:
                 continue
             self._verified = True
             self._advance()
-            if self._save_bytes is not None:
-                await self._save(self._save_bytes)
+            if self._kept:
+                await self._save()
             return
         raise Unavailable("; ".join(reasons), 404 if statuses <= {404, 410} else 502)
 
@@ -235,23 +303,28 @@ class Download:
         if wrong:
             raise SourceFailed(f"{source.url} differs from what it should be in {', '.join(wrong)}")
 
-    async def _save(self, save: Save) -> None:
+    async def _save(self) -> None:
         assert self._temporary is not None
         try:
-            self.saved = await self._tools.threads.run(save, self.file, self._temporary)
+            self.saved = await self._tools.threads.run(self._wanted.save, self.file, self._temporary)
         except (StorageError, *UNAVAILABLE) as error:
             # The clients have their bytes; whoever asks next fetches the file again.
             logger.warning("a file could not be saved", path=self.file.path, reason=str(error))
 
-    def _open(self) -> None:
+    def _open(self, flight: Flight | None) -> None:
         self._temporary = get_storage(self.file.domain_id).new_temporary()
         self._descriptor = os.open(self._temporary.path, os.O_RDONLY)
         self._written = 0
+        if flight is not None:
+            flight.show(self._temporary.path)
 
     def _close(self) -> None:
-        if self._descriptor >= 0:
+        if self._growing is not None:
+            self._growing.close()
+            self._growing = None
+        elif self._descriptor >= 0:
             os.close(self._descriptor)
-            self._descriptor = -1
+        self._descriptor = -1
         if self._temporary is not None:
             self._temporary.discard()
             self._temporary = None

@@ -1,5 +1,6 @@
 """Serves files whose bytes are not in the store: those that a sync has left to be fetched on demand, and those of
-distributions that cache another server (pull-through). One download per file, however many clients want it.
+distributions that cache another server (pull-through). One download per file, however many clients of however many processes
+want it.
 """
 
 from __future__ import annotations
@@ -7,20 +8,23 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from aiohttp import web
 
 from content.additions import Additions
 from content.database import UNAVAILABLE, DatabaseThreads
-from content.download import Download, Save, Tools, Unavailable
+from content.download import Download, Tools, Unavailable
+from content.flights import Flights
 from content.hooks import PullThrough, pull_through_of
 from content.pull_through import find_pulled, keep_pulled, pulled_source
 from content.serve import Plan, abort, conditional, describe, only_headers
-from content.sources import Source, find_saved, find_sources, save
+from content.sources import Source, Wanted, find_saved, find_sources, save
 from content.upstreams import Upstreams
 from content.views import File, View
+from pulp_actor.db.listen import ListenHub
 from pulp_actor.errors import PulpActorError
 from pulp_actor.logs import get_logger
 from pulp_actor.storage import TemporaryFile
@@ -37,12 +41,12 @@ logger = get_logger(__name__)
 class Downloads:
     """The downloads that are under way. One per process."""
 
-    def __init__(self, threads: DatabaseThreads) -> None:
+    def __init__(self, threads: DatabaseThreads, hub: ListenHub | None = None) -> None:
         self._threads = threads
-        self._tools = Tools(threads, ThreadPoolExecutor(4, thread_name_prefix="download"), Upstreams())
+        self._tools = Tools(threads, ThreadPoolExecutor(4, thread_name_prefix="download"), Upstreams(), Flights(hub))
         self._additions = Additions(threads)
-        self._running: dict[Hashable, Download] = {}
-        self._absent: OrderedDict[Hashable, float] = OrderedDict()
+        self._running: dict[str, Download] = {}
+        self._absent: OrderedDict[str, float] = OrderedDict()
 
     async def send(
         self, request: web.BaseRequest, file: File, extra: Mapping[str, str], *, damaged: bool = False,
@@ -56,13 +60,14 @@ class Downloads:
         Raises:
             Unavailable: no source has it; nothing has been sent.
         """
-        key = file.content_artifact_id
-        download = self._running.get(key)
+        key = f"file {file.content_artifact_id}"
+        download = self._find(key)
         if download is None:
-            if not damaged and (saved := await self._threads.run(find_saved, file)):
+            wanted = Wanted(
+                key, file, partial(find_sources, file.content_artifact_id), partial(find_saved, file, checked=damaged), save)
+            if not damaged and (saved := await self._threads.run(wanted.find_saved)):
                 return saved
-            sources = await self._threads.run(find_sources, file.content_artifact_id)
-            download = self._running.get(key) or Download(file, sources, save, self._tools)
+            download = await self._new(wanted)
         return await self._answer(request, key, download, extra)
 
     async def pull(
@@ -71,11 +76,11 @@ class Downloads:
         """Answer a GET or HEAD with what the remote of a pull-through distribution has at ``path``; as `send` in all else.
         None: it has nothing there, or this type of distribution does not say how it is asked.
         """
-        key = (view.distribution_id, path)
+        key = f"pull {view.distribution_id} {path}"
         hook = pull_through_of(view.type)
         if hook is None or not path or path.endswith("/") or self._absent.get(key, 0.0) > time.monotonic():
             return None
-        download = self._running.get(key)
+        download = self._find(key)
         if download is None:
             source = await self._threads.run(pulled_source, view, hook, path)
             if source is None:
@@ -84,7 +89,9 @@ class Downloads:
             if known is not None:
                 return known if known.key is not None else await self.send(request, known, extra)
             unknown = File(None, path, view.domain_id, None, None, None, None)
-            download = self._running.get(key) or Download(unknown, [source], self._keeper(view, hook, source), self._tools)
+            download = await self._new(Wanted(
+                key, unknown, lambda: [source], partial(find_pulled, view, source, path, saved=True),
+                self._keeper(view, hook, source)))
         try:
             return await self._answer(request, key, download, extra)
         except Unavailable as error:
@@ -93,8 +100,18 @@ class Downloads:
             self._note_absent(key)
             return None
 
+    def _find(self, key: str) -> Download | None:
+        """The download that is under way for ``key`` and of use to another client."""
+        download = self._running.get(key)
+        return None if download is None or download.abandoned else download
+
+    async def _new(self, wanted: Wanted) -> Download:
+        """A download that has not been started, unless another client was faster."""
+        sources = await self._threads.run(wanted.find_sources)
+        return self._find(wanted.key) or Download(wanted, sources, self._tools)
+
     async def _answer(
-        self, request: web.BaseRequest, key: Hashable, download: Download, extra: Mapping[str, str],
+        self, request: web.BaseRequest, key: str, download: Download, extra: Mapping[str, str],
     ) -> web.StreamResponse | File:
         if download.saved is not None:
             return download.saved
@@ -110,20 +127,26 @@ class Downloads:
             self._start(key, download)
         with download:
             await download.ready()
+            if download.saved is not None:
+                return download.saved  # another process was faster
             if request.method == "HEAD":
                 return only_headers(download.size, headers, None)
             return await _stream(request, download, headers, ranges)
 
-    def _start(self, key: Hashable, download: Download) -> None:
+    def _start(self, key: str, download: Download) -> None:
         self._running[key] = download
+
+        def forget() -> None:
+            if self._running.get(key) is download:
+                del self._running[key]
 
         def linger(_: object) -> None:
             # Who looked for saved bytes just before they were saved finds the download for a moment longer.
-            asyncio.get_running_loop().call_later(LINGER if download.saved else 0, self._running.pop, key, None)
+            asyncio.get_running_loop().call_later(LINGER if download.saved else 0, forget)
 
         download.start().add_done_callback(linger)
 
-    def _keeper(self, view: View, hook: PullThrough, source: Source) -> Save:
+    def _keeper(self, view: View, hook: PullThrough, source: Source) -> Callable[[File, TemporaryFile], File]:
         loop = asyncio.get_running_loop()
 
         def keep(file: File, temporary: TemporaryFile) -> File:
@@ -134,7 +157,7 @@ class Downloads:
 
         return keep
 
-    def _note_absent(self, key: Hashable) -> None:
+    def _note_absent(self, key: str) -> None:
         self._absent[key] = time.monotonic() + ABSENCE
         self._absent.move_to_end(key)
         if len(self._absent) > ABSENT_PATHS:
@@ -149,6 +172,7 @@ class Downloads:
         await self._additions.close()
         await self._tools.upstreams.close()
         self._tools.writers.shutdown(wait=False, cancel_futures=True)
+        await asyncio.to_thread(self._tools.flights.close)
 
 
 async def _stream(

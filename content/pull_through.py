@@ -19,12 +19,12 @@ def pulled_source(view: View, hook: PullThrough, path: str) -> Source | None:
     return None if remote is None else Source(None, remote, hook.url(remote, path), None, {})
 
 
-def find_pulled(view: View, source: Source, path: str) -> File | None:
-    """The file that was fetched from ``source`` before, with its bytes if they are there still."""
+def find_pulled(view: View, source: Source, path: str, *, saved: bool = False) -> File | None:
+    """The file that was fetched from ``source`` before, with its bytes if they are there still; ``saved``: only then."""
     row = database.execute_sql(sql.find_pulled, {
         "remote_id": str(source.remote.id), "url": source.url, "path": path,
     }).fetchone()
-    if row is None:
+    if row is None or (saved and row[1] is None):
         return None
     key, stored, size, sha256, created = row
     return File(UUID(key), path, view.domain_id, stored, size, sha256, created)

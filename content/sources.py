@@ -4,6 +4,7 @@ database. All of it blocks."""
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from content.views import File
@@ -11,7 +12,7 @@ from pulp_actor.db import database, load_queries, transaction
 from pulp_actor.models import Artifact, ContentArtifact, Remote
 from pulp_actor.models.artifact import DIGESTS
 from pulp_actor.settings import settings
-from pulp_actor.storage import TemporaryFile
+from pulp_actor.storage import TemporaryFile, get_storage
 from pulp_actor.storage.artifacts import store_artifact
 
 sql = load_queries("content", "sources.sql")
@@ -30,6 +31,25 @@ class Source:
     cooling: bool = False
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """A file to be fetched.
+
+    Attributes:
+        key: names it among all processes of the platform.
+        file: what is known of it.
+        find_sources: where it may come from now, in the order in which to try. Blocks, as do the others.
+        find_saved: the file with its bytes, if they have been saved meanwhile.
+        save: makes a verified temporary file its bytes.
+    """
+
+    key: str
+    file: File
+    find_sources: Callable[[], list[Source]]
+    find_saved: Callable[[], File | None]
+    save: Callable[[File, TemporaryFile], File]
+
+
 def find_sources(content_artifact_id: uuid.UUID | None) -> list[Source]:
     """The sources of a content artifact, those that failed lately last."""
     parameters = {
@@ -46,13 +66,22 @@ def find_sources(content_artifact_id: uuid.UUID | None) -> list[Source]:
     ]
 
 
-def find_saved(file: File) -> File | None:
-    """``file`` with its bytes, if they have been saved meanwhile."""
+def find_saved(file: File, *, checked: bool = False) -> File | None:
+    """``file`` with its bytes, if they have been saved meanwhile; ``checked``: only if the store has them, too."""
     artifact = (
         Artifact.select().join(ContentArtifact, on=(ContentArtifact.artifact == Artifact.id))
         .where(ContentArtifact.id == file.content_artifact_id).first()
     )
-    return _with_bytes(file, artifact) if artifact else None
+    if artifact is None or (checked and not _is_whole(artifact)):
+        return None
+    return _with_bytes(file, artifact)
+
+
+def _is_whole(artifact: Artifact) -> bool:
+    try:
+        return get_storage(artifact.domain_id).size(artifact.file) == artifact.size  # type: ignore[attr-defined]
+    except FileNotFoundError:
+        return False
 
 
 def save(file: File, temporary: TemporaryFile) -> File:
