@@ -1,4 +1,5 @@
-"""Deletes content that no repository version holds, and then the artifacts that no content has."""
+"""Deletes content that no repository version holds, then the artifacts that no content has, and what was begun and never
+finished: uploads, temporary files."""
 
 from __future__ import annotations
 
@@ -7,21 +8,20 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from peewee import IntegrityError
-
+from actors.space import remove_unused
 from pulp_actor.db import database, load_queries, transaction
-from pulp_actor.logs import get_logger
+from pulp_actor.models import Upload
 from pulp_actor.models.base import utcnow
 from pulp_actor.queue import actor, current_task
 from pulp_actor.settings import settings
-from pulp_actor.storage.artifacts import remove_artifacts
+from pulp_actor.storage.base import temporary_directory
+from pulp_actor.storage.uploads import drop
 from pulp_actor.sync.store import CONTENT_LOCK
 
 #: Rows that are deleted in one transaction.
 BATCH_SIZE = 1000
 
 SQL = load_queries("actors", "orphan.sql")
-logger = get_logger(__name__)
 
 
 @actor(name="pulpcore.app.tasks.orphan.orphan_cleanup", retry_on_loss=True)
@@ -43,6 +43,12 @@ def orphan_cleanup(content_pks: Sequence[str] | None = None, orphan_protection_t
     with task.progress("clean-up.artifacts", "Clean up orphan Artifacts") as progress:
         for count in _delete_artifacts(before):
             progress.increment(count)
+    if settings.UPLOAD_PROTECTION_TIME:
+        with task.progress("clean-up.uploads", "Clean up unfinished Uploads") as progress:
+            progress.increment(_drop_uploads(_ago(settings.UPLOAD_PROTECTION_TIME)))
+    if settings.TMPFILE_PROTECTION_TIME:
+        with task.progress("clean-up.tmpfiles", "Clean up temporary files") as progress:
+            progress.increment(_delete_temporary_files(_ago(settings.TMPFILE_PROTECTION_TIME)))
 
 
 def _ago(minutes: int) -> datetime.datetime:
@@ -70,25 +76,30 @@ def _delete_artifacts(before: datetime.datetime) -> Iterator[int]:
         with _others_kept_out():
             with transaction():
                 rows = database.execute_sql(SQL.find_artifacts, {"before": before, "after": after, "limit": BATCH_SIZE})
-                keys = [uuid.UUID(str(key)) for (key,) in rows.fetchall()]
+                keys = [str(key) for (key,) in rows.fetchall()]
             if not keys:
                 return
-            count = _remove(keys)
-        after = str(keys[-1])
+            count, _ = remove_unused(keys)
+        after = keys[-1]
         yield count
 
 
-def _remove(keys: list[uuid.UUID]) -> int:
-    """Remove artifacts; one that has come into use since it was found keeps its place, and the rest still go."""
-    try:
-        remove_artifacts(keys)
-    except IntegrityError:
-        if len(keys) == 1:
-            logger.info("artifact came into use", artifact=str(keys[0]))
-            return 0
-        middle = len(keys) // 2
-        return _remove(keys[:middle]) + _remove(keys[middle:])
-    return len(keys)
+def _drop_uploads(before: datetime.datetime) -> int:
+    """Drop the uploads of which nothing has come since a time; returns how many."""
+    uploads = list(Upload.select().where(Upload.pulp_last_updated <= before))
+    for upload in uploads:
+        drop(upload)
+    return len(uploads)
+
+
+def _delete_temporary_files(before: datetime.datetime) -> int:
+    """Delete the temporary files that nobody has written to since a time, left by processes that died."""
+    count = 0
+    for path in temporary_directory().glob("*"):
+        if path.is_file() and path.stat().st_mtime < before.timestamp():
+            path.unlink(missing_ok=True)
+            count += 1
+    return count
 
 
 @contextmanager

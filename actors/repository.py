@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from pulp_actor.errors import NotFound
@@ -55,9 +56,18 @@ def delete_version(version_pk: str) -> None:
 
 
 @actor(name="pulpcore.app.tasks.repository.repair_version", retry_on_loss=True)
-def repair_version(version_pk: str, verify_checksums: bool = True) -> None:
-    """Look for missing and damaged files of a version, and fetch them again where a remote has them."""
-    repair(_version(version_pk), verify_checksums=verify_checksums)
+def repair_version(version_pk: str, verify_checksums: bool = True) -> dict[str, Any]:
+    """Look for missing and damaged files of a version, and fetch them again where a remote has them.
+
+    Returns what was found, as `pulp_actor.sync.repair.Found` says.
+    """
+    return asdict(repair(_version(version_pk), verify_checksums=verify_checksums))
+
+
+@actor(name="pulpcore.app.tasks.repository.repair_all_artifacts", retry_on_loss=True)
+def repair_all_artifacts(verify_checksums: bool = True) -> dict[str, Any]:
+    """As `repair_version`, for every file there is."""
+    return asdict(repair(None, verify_checksums=verify_checksums))
 
 
 def _version(key: str) -> RepositoryVersion:

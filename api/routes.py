@@ -22,6 +22,7 @@ from api.core import (
     repositories,
     reserved,
     service,
+    space,
     task_groups,
     tasks,
     uploads,
@@ -43,6 +44,7 @@ def core_endpoints() -> list[Endpoint]:
         *alternates.generic_endpoints(), *publications.generic_endpoints(), *distributions.generic_endpoints(),
         *guards.guard_endpoints(), users.user_endpoint(),
         *users.group_endpoints(), *reserved.reserved_endpoints(), *openpgp.openpgp_endpoints(),
+        *space.space_endpoints(),
         domains.domain_endpoint(),
     ]
 

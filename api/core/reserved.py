@@ -17,7 +17,7 @@ from api.filters import Filter, FilterSet, boolean_filter, custom, identity_filt
 from api.operations import action
 from api.pagination import Page
 from api.schemas.base import WireSchema
-from api.schemas.common import AsyncOperation, Repair, TaskGroupOperation
+from api.schemas.common import AsyncOperation, TaskGroupOperation
 from api.schemas.fields import Identifier, Integer, Text
 from pulp_actor.errors import NotFound
 
@@ -132,11 +132,11 @@ def _login() -> Endpoint:
 
 
 def data_operations() -> list[Endpoint]:
-    """Export, import, replication, repair, signing services and vulnerability reports."""
+    """Export, import, replication, signing services and vulnerability reports."""
     return [
         _exporter("filesystem", schemas.FilesystemExporter, ["method"]),
         _exporter("pulp", schemas.PulpExporter, []),
-        *_importers(), _upstream_pulps(), *_repairs(),
+        *_importers(), _upstream_pulps(),
         Endpoint(
             path="signing-services", tag="Signing-Services", schema=schemas.SigningService, keys=[Key(column=NOTHING)],
             filters=reserved_filters(
@@ -209,18 +209,6 @@ def _upstream_pulps() -> Endpoint:
             action("replicate", _absent, schemas.Replicate, responses={202: TaskGroupOperation}),
         ],
     )
-
-
-def _repairs() -> list[Endpoint]:
-    def task(path: str, tag: str, name: str, request: type[WireSchema]) -> Endpoint:
-        return Endpoint(path=path, tag=tag, listed=False, operations=[
-            Operation(name, "POST", not_available, request=request, responses={202: AsyncOperation})])
-
-    return [
-        task("repair", "Repair", "post", Repair),
-        task("datarepair/7272", "Datarepair: 7272", "post", schemas.DataRepair),
-        task("repositories/reclaim_space", "Repositories: Reclaim_Space", "reclaim", schemas.ReclaimSpace),
-    ]
 
 
 def reserved_endpoints() -> list[Endpoint]:

@@ -74,17 +74,6 @@ class LoginUpdate(WireSchema):
     email = Text(blank=True, format="email")
 
 
-class DataRepair(WireSchema):
-    wire_name = "DataRepair7272"
-    dry_run = Boolean(default=False)
-
-
-class ReclaimSpace(WireSchema):
-    wire_name = "ReclaimSpace"
-    repo_hrefs = ListOf(Json(), required=True)
-    repo_versions_keeplist = ListOf(uri(blank=True))
-
-
 class FilesystemExporter(Named):
     wire_name = "FilesystemExporter"
     name = Text(required=True)

@@ -7,6 +7,7 @@ import uuid
 from pulp_actor.db import transaction
 from pulp_actor.errors import ValidationError
 from pulp_actor.models import Artifact, Upload, UploadChunk
+from pulp_actor.models.base import utcnow
 from pulp_actor.storage.artifacts import store_artifact
 from pulp_actor.storage.base import TemporaryFile
 from pulp_actor.storage.stores import get_storage
@@ -32,6 +33,7 @@ def add_chunk(upload: Upload, offset: int, file: TemporaryFile) -> None:
         if replaced is not None:
             replaced.delete_instance()
         UploadChunk.create(upload=upload.id, offset=offset, size=size, file=key)
+        Upload.update(pulp_last_updated=utcnow()).where(Upload.id == upload.id).execute()
     if replaced is not None:
         storage.delete(replaced.file)
 

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pulp_actor.db import database, load_queries
+from pulp_actor.identifiers import href_of
 from pulp_actor.logs import get_logger
 from pulp_actor.models import Remote, RepositoryVersion
+from pulp_actor.models.resources import ARTIFACT
 from pulp_actor.queue import current_task
 from pulp_actor.storage import Digester, get_storage
+from pulp_actor.sync.alternates import find_alternates
 from pulp_actor.sync.download import Downloader
 from pulp_actor.sync.errors import DownloadError
 from pulp_actor.sync.running import run
 
 #: Artifacts that are read from the database at a time.
 CHUNK = 500
+#: Artifacts without a cure that are named.
+NAMED = 100
 
 SQL = load_queries("pulp_actor.sync", "repair.sql")
 logger = get_logger(__name__)
@@ -33,11 +38,13 @@ class _Stored(NamedTuple):
 
 @dataclass
 class Found:
-    """How many artifacts were missing, how many damaged, and how many of both are whole again."""
+    """How many artifacts were missing, how many damaged, and how many of both are whole again; and the hrefs of those that
+    are not (of the first `NAMED`)."""
 
     missing: int = 0
     corrupted: int = 0
     repaired: int = 0
+    unrepaired: list[str] = field(default_factory=list)
 
 
 def repair(version: RepositoryVersion | None, *, verify_checksums: bool = True) -> Found:
@@ -66,6 +73,8 @@ def repair(version: RepositoryVersion | None, *, verify_checksums: bool = True) 
             if run(_fetch_again(artifact)):
                 found.repaired += 1
                 repaired.increment()
+            elif len(found.unrepaired) < NAMED:
+                found.unrepaired.append(href_of(ARTIFACT, artifact.id))
     return found
 
 
@@ -100,10 +109,18 @@ def _fault(artifact: _Stored, verify_checksums: bool) -> str | None:
     return None
 
 
+def _sources(artifact: _Stored) -> list[tuple[uuid.UUID, str]]:
+    """(remote, URL) of the places that may have the bytes: alternate content sources, then where they came from."""
+    digest = ("sha256", artifact.sha256)
+    alternates = find_alternates(uuid.UUID(str(artifact.domain_id)), [digest]).get(digest, [])
+    known = database.execute_sql(SQL.sources, (str(artifact.id),)).fetchall()
+    return [*((one.remote_id, one.url) for one in alternates), *known]
+
+
 async def _fetch_again(artifact: _Stored) -> bool:
     """Put the bytes in their place again, from the first remote that still has them."""
     storage = get_storage(uuid.UUID(str(artifact.domain_id)))
-    for remote_id, url in database.execute_sql(SQL.sources, (str(artifact.id),)).fetchall():
+    for remote_id, url in _sources(artifact):
         try:
             async with Downloader(Remote.get_by_id(remote_id)) as downloader:
                 temporary = await downloader.fetch(url, artifact.size, {"sha256": artifact.sha256})

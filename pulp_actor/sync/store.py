@@ -55,6 +55,7 @@ class Store:
         with transaction():
             database.execute_sql(SQL.plan)
             database.execute_sql(SQL.lock_content, (CONTENT_LOCK,))
+            self._forget_vanished(batch)
             self._store_downloads(batch)
             new = [unit for unit in batch.units if unit.content_id is None]
             created = self._insert_units(new)
@@ -105,6 +106,18 @@ class Store:
             for value, artifact_id in rows.fetchall():
                 for file in by_value[value]:
                     file.artifact_id = str(artifact_id)
+
+    def _forget_vanished(self, batch: Batch) -> None:
+        """An artifact that was found may have been reclaimed since: its unit is one on demand then, as it would be had that
+        happened a moment later."""
+        files = [file for file in batch.files() if file.artifact_id is not None]
+        if not files:
+            return
+        rows = database.execute_sql(SQL.hold_artifacts, ([file.artifact_id for file in files],)).fetchall()
+        held = {str(key) for (key,) in rows}
+        for file in files:
+            if file.artifact_id not in held:
+                file.artifact_id = None
 
     def _store_downloads(self, batch: Batch) -> None:
         files = [file for file in batch.files() if file.temporary is not None]

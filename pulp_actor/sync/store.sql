@@ -38,6 +38,10 @@ FROM (
 WHERE artifact.id = found.id
 RETURNING artifact.{digest}, artifact.id
 
+-- name: hold_artifacts
+-- Those of some artifacts that are still there, and stay until this transaction ends.
+SELECT id FROM artifact WHERE id = ANY (%s::uuid[]) ORDER BY sha256 FOR KEY SHARE
+
 -- name: insert_units
 -- Insert units of one type unless somebody else has done so meanwhile; the keys of those that went in. The unit's row comes
 -- after the type's, because that one knows the natural key; foreign keys are checked at the end of the statement.

@@ -1,0 +1,7 @@
+"""When units were last asked for."""
+
+from pathlib import Path
+
+
+def up(migrator, db):
+    db.execute_sql(Path(__file__).with_suffix(".sql").read_text())
