@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from content.database import UNAVAILABLE, DatabaseThreads
 from content.flights import Flight, Flights
 from content.growing import Growing
-from content.sources import Source, Wanted, mark_failed
+from content.sources import Source, Wanted
 from content.upstreams import Upstreams
 from content.views import File
 from pulp_actor.errors import PulpActorError
@@ -90,7 +90,7 @@ class Download:
         self._known = bool(sources)
         self._wanted = wanted
         self._tools = tools
-        self._kept = any(source.remote.policy != "streamed" for source in self.sources)
+        self._kept = any(source.remote.policy != "streamed" for source in sources if not source.alternate)
         self._temporary: TemporaryFile | None = None  # while this process fetches
         self._growing: Growing | None = None  # while another one does
         self._descriptor = -1
@@ -242,9 +242,10 @@ class Download:
             except (DownloadError, SourceFailed) as error:
                 logger.warning("a remote failed to serve a file", url=source.url, reason=str(error))
                 reasons.append(str(error))
-                statuses.add(getattr(error, "status", None))
-                if source.id is not None:
-                    await self._tools.threads.run(mark_failed, source.id)
+                if not source.alternate:
+                    statuses.add(getattr(error, "status", None))
+                if source.mark_failed is not None:
+                    await self._tools.threads.run(source.mark_failed)
                 if isinstance(error, SourceFailed):
                     if self._released:
                         raise

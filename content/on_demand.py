@@ -64,7 +64,8 @@ class Downloads:
         download = self._find(key)
         if download is None:
             wanted = Wanted(
-                key, file, partial(find_sources, file.content_artifact_id), partial(find_saved, file, checked=damaged), save)
+                key, file, partial(find_sources, file.content_artifact_id, file.domain_id),
+                partial(find_saved, file, checked=damaged), save)
             if not damaged and (saved := await self._threads.run(wanted.find_saved)):
                 return saved
             download = await self._new(wanted)

@@ -16,7 +16,7 @@ from pulp_actor.storage.artifacts import store_artifact
 def pulled_source(view: View, hook: PullThrough, path: str) -> Source | None:
     """Where ``path`` below ``view`` is fetched from; None if the remote has gone."""
     remote = Remote.get_or_none(Remote.id == view.remote_id)
-    return None if remote is None else Source(None, remote, hook.url(remote, path), None, {})
+    return None if remote is None else Source(remote, hook.url(remote, path), None, {})
 
 
 def find_pulled(view: View, source: Source, path: str, *, saved: bool = False) -> File | None:
