@@ -5,7 +5,7 @@ import os
 import pytest
 
 from pulp_actor.settings import settings
-from pulp_actor.storage import StorageError, get_storage
+from pulp_actor.storage import StorageError, forget_stores, get_storage
 from tests.support.content import Origin, Repo, content_server, distribute, remote, sha256
 from tests.support.s3 import available, s3_server
 
@@ -29,6 +29,7 @@ def storage(s3, connection):
 def test_whether_the_store_can_be_reached(s3, connection):
     with settings.override(STORAGE=s3):
         get_storage().check()
+    forget_stores()
     with settings.override(STORAGE={**s3, "endpoint": "http://127.0.0.1:1"}), pytest.raises(StorageError):
         get_storage().check()
 
