@@ -7,6 +7,7 @@ import falcon
 from api.browse import Browsable
 from api.docs import add_docs
 from api.errors import add_error_handlers
+from api.metering import Metering, MetricsResource
 from api.middleware import RequestScope
 from api.routes import add_routes, all_endpoints, root_endpoint
 from pulp_actor.plugins import load_plugins
@@ -18,6 +19,7 @@ def make_app() -> falcon.App:
     load_plugins()
     load_actors()
     app: falcon.App = falcon.App()
+    app.add_middleware(Metering())
     app.add_middleware(Browsable())
     app.add_middleware(RequestScope())
     app.req_options.auto_parse_qs_csv = False
@@ -27,4 +29,5 @@ def make_app() -> falcon.App:
     endpoints = all_endpoints()
     add_routes(app, [root_endpoint(endpoints), *endpoints])
     add_docs(app, endpoints)
+    app.add_route("/metrics", MetricsResource())
     return app

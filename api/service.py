@@ -13,11 +13,14 @@ from api.auth import accounts
 from pulp_actor.bootstrap import bootstrap
 from pulp_actor.db.listen import ListenHub
 from pulp_actor.errors import ConfigurationError
+from pulp_actor.metrics.shared import Slots, share, take_slot
 from pulp_actor.queue import presence
 from pulp_actor.settings import settings
 
 #: Seconds a stopping process gives its requests.
 GRACEFUL_TIMEOUT = 30
+
+_slots = Slots()
 
 
 class Service(BaseApplication):
@@ -28,6 +31,7 @@ class Service(BaseApplication):
             "bind": settings.API_BIND, "workers": settings.API_PROCESSES, "threads": settings.API_THREADS,
             "worker_class": "gthread", "graceful_timeout": GRACEFUL_TIMEOUT, "keepalive": 75, "timeout": 120,
             "preload_app": True, "when_ready": _freeze, "post_worker_init": _enter, "worker_exit": _leave,
+            "pre_fork": _assign_slot, "post_fork": _take_slot, "child_exit": _release_slot,
             "proc_name": "pulp-api",
             "loglevel": settings.LOG_LEVEL.lower(), "logger_class": "api.service_logs.Logs",
             "control_socket_disable": True, "limit_request_line": 8190,  # lists of hrefs are long
@@ -42,6 +46,18 @@ def _freeze(_server: Any) -> None:
     """Everything is loaded: keep the garbage collector off it, so that processes go on sharing its memory."""
     gc.collect()
     gc.freeze()
+
+
+def _assign_slot(_server: Any, worker: Any) -> None:
+    worker.metrics_slot = _slots.assign()
+
+
+def _take_slot(_server: Any, worker: Any) -> None:
+    take_slot(worker.metrics_slot)
+
+
+def _release_slot(_server: Any, worker: Any) -> None:
+    _slots.release(worker.metrics_slot)
 
 
 def _enter(worker: Any) -> None:
@@ -63,6 +79,7 @@ def main() -> None:
     """Run the API until it is told to stop."""
     try:
         bootstrap()
+        share()
         Service().run()
     except ConfigurationError as error:
         print(f"pulp-api: {error}", file=sys.stderr)  # noqa: T201

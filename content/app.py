@@ -4,6 +4,7 @@ demand, and must never hold a database connection while a response streams.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from content.download import Unavailable
 from content.guards import Forbidden, Unauthenticated, authorize
 from content.hooks import extra_headers
 from content.listing import list_directory, list_distributions, render
+from content.metering import GONE, tally
 from content.on_demand import Downloads
 from content.paths import BadPath, content_path, encode
 from content.probes import PAGES
@@ -58,11 +60,23 @@ class ContentServer:
         self.threads.close()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer any request."""
+        """Answer any request, and count it unless it asks for the server itself."""
+        if request.method in ("GET", "HEAD") and (page := PAGES.get(request.rel_url.raw_path)) is not None:
+            return await page()
+        started = time.perf_counter()
+        status = GONE
+        try:
+            response = await self._handle(request)
+            status = response.status
+        finally:
+            tally.answered(status, time.perf_counter() - started)
+        if isinstance(response, web.Response) and isinstance(response.body, bytes) and request.method == "GET":
+            tally.sent += len(response.body)
+        return response
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method not in ("GET", "HEAD"):
             return _text(405, "only GET and HEAD work here", {"Allow": "GET, HEAD"})
-        if (page := PAGES.get(request.rel_url.raw_path)) is not None:
-            return await page()
         try:
             path = content_path(request.rel_url.raw_path, self._prefix)
         except BadPath:
@@ -92,6 +106,10 @@ class ContentServer:
 
     async def _answer(self, request: web.BaseRequest, path: str) -> web.StreamResponse:
         found, hit = await self.resolver.resolve(path)
+        if hit:
+            tally.hits += 1
+        else:
+            tally.misses += 1
         request[CACHE] = "hit" if hit else "miss"
         if found.view is None:
             return _nothing()

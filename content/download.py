@@ -25,6 +25,7 @@ from content.upstreams import Upstreams
 from content.views import File
 from pulp_actor.errors import PulpActorError
 from pulp_actor.logs import get_logger
+from pulp_actor.metrics.table import UPSTREAM_ERRORS
 from pulp_actor.storage import StorageError, TemporaryFile, get_storage
 from pulp_actor.sync.errors import DownloadError
 from pulp_actor.sync.responses import Response
@@ -247,6 +248,7 @@ class Download:
                 if source.mark_failed is not None:
                     await self._tools.threads.run(source.mark_failed)
                 if isinstance(error, SourceFailed):
+                    UPSTREAM_ERRORS.labels("damaged").inc()
                     if self._released:
                         raise
                     self._close()

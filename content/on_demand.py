@@ -19,6 +19,7 @@ from content.database import UNAVAILABLE, DatabaseThreads
 from content.download import Download, Tools, Unavailable
 from content.flights import Flights
 from content.hooks import PullThrough, pull_through_of
+from content.metering import tally
 from content.pull_through import find_pulled, keep_pulled, pulled_source
 from content.serve import Plan, abort, conditional, describe, only_headers
 from content.sources import Source, Wanted, find_saved, find_sources, save
@@ -196,6 +197,7 @@ async def _stream(
                 await response.write(before)
             async for chunk in download.chunks(start, stop):
                 await response.write(chunk)
+                tally.sent += len(chunk)
         if end:
             await response.write(end)
         await response.write_eof()

@@ -1,4 +1,4 @@
-"""What the content server says of itself rather than of content: alive, ready. These paths lie beside
+"""What the content server says of itself rather than of content: alive, ready, how much it does. These paths lie beside
 ``CONTENT_PATH_PREFIX``, so that a web server in front passes none of them on unless it is told to.
 """
 
@@ -10,7 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from aiohttp import web
 
+from content.metering import tally
 from pulp_actor.health import readiness
+from pulp_actor.metrics.exposition import CONTENT_TYPE, expose
 
 Page = Callable[[], Awaitable[web.Response]]
 
@@ -27,5 +29,10 @@ async def _readyz() -> web.Response:
     )
 
 
+async def _metrics() -> web.Response:
+    tally.flush()
+    return web.Response(body=await asyncio.to_thread(expose), headers={"Content-Type": CONTENT_TYPE})
+
+
 #: Path: what answers a GET or HEAD for it.
-PAGES: Mapping[str, Page] = {"/livez/": _livez, "/readyz/": _readyz}
+PAGES: Mapping[str, Page] = {"/livez/": _livez, "/readyz/": _readyz, "/metrics": _metrics}

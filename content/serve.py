@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from content.metering import tally
 from content.ranges import NotSatisfiable, Validators, http_date, precondition, requested_ranges
 from content.types import content_type
 from content.views import File
@@ -254,6 +255,7 @@ class _Local:
         if request.transport is None:
             raise ConnectionResetError
         sent = await asyncio.get_running_loop().sendfile(request.transport, self._file, start, end - start)
+        tally.sent += sent
         if sent != end - start:
             abort(request)
 
@@ -277,6 +279,7 @@ class _Remote:
     async def send(self, _request: web.BaseRequest, response: web.StreamResponse, start: int, end: int) -> None:
         async for chunk in self._chunks(start, end):
             await response.write(chunk)
+            tally.sent += len(chunk)
 
     async def _chunks(self, start: int, end: int) -> AsyncIterator[bytes]:
         chunks: Iterator[bytes] = await asyncio.to_thread(self._storage.open, self._key, start, end)

@@ -25,10 +25,12 @@ from aiohttp import web
 
 from content.access import AccessLogger
 from content.app import ContentServer
+from content.metering import tally
 from pulp_actor.bootstrap import bootstrap
 from pulp_actor.db.listen import ListenHub
 from pulp_actor.errors import ConfigurationError
 from pulp_actor.logs import get_logger
+from pulp_actor.metrics.shared import Slots, share, take_slot
 from pulp_actor.plugins import load_modules
 from pulp_actor.queue import load_actors
 from pulp_actor.queue.presence import register
@@ -53,6 +55,7 @@ def main() -> None:
     except ConfigurationError as error:
         sys.exit(f"pulp-content: {error}")
     _raise_file_limit()
+    share()
     if processes > 1:
         supervise(processes, host, port, listener)
     else:
@@ -113,6 +116,7 @@ async def serve(listener: socket.socket, stop: asyncio.Event | None = None) -> N
     runner = web.ServerRunner(
         server.server(access_log_class=AccessLogger, access_log=access), shutdown_timeout=settings.CONTENT_DRAIN_TIMEOUT,
     )
+    counting = asyncio.create_task(tally.keep_flushing())
     await runner.setup()
     await web.SockSite(runner, listener, backlog=BACKLOG, ssl_context=_tls()).start()
     logger.info("content server is ready", bind=settings.CONTENT_BIND, pid=os.getpid())
@@ -121,6 +125,7 @@ async def serve(listener: socket.socket, stop: asyncio.Event | None = None) -> N
     finally:
         await runner.cleanup()
         await server.close()
+        counting.cancel()
         await asyncio.to_thread(presence.stop)
         await asyncio.to_thread(hub.stop)
 
@@ -139,10 +144,14 @@ def supervise(processes: int, host: str, port: int, reserved: socket.socket) -> 
                 os.kill(child.pid, number)
 
     def start() -> BaseProcess:
-        child = context.Process(target=_child, args=(host, port, reserved, lifeline, held), name="pulp-content")
+        slot = slots.assign()
+        child = context.Process(target=_child, args=(host, port, reserved, lifeline, held, slot), name="pulp-content")
         child.start()
+        slot_of[child] = slot
         return child
 
+    slots = Slots()
+    slot_of: dict[BaseProcess, int] = {}
     children: list[BaseProcess] = []
     children.extend(start() for _ in range(processes))
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -153,6 +162,7 @@ def supervise(processes: int, host: str, port: int, reserved: socket.socket) -> 
         for child in dead:
             child.join()
             children.remove(child)
+            slots.release(slot_of.pop(child))
             if not stopping.is_set():
                 logger.error("a content process died", pid=child.pid, exit_code=child.exitcode)
                 if not stopping.wait(RESTART_DELAY):
@@ -161,8 +171,9 @@ def supervise(processes: int, host: str, port: int, reserved: socket.socket) -> 
 
 def _child(
     host: str, port: int, reserved: socket.socket, lifeline: multiprocessing.connection.Connection,
-    held: multiprocessing.connection.Connection,
+    held: multiprocessing.connection.Connection, slot: int,
 ) -> None:
+    take_slot(slot)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     held.close()

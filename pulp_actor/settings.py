@@ -116,7 +116,9 @@ SETTINGS: Mapping[str, Setting] = _table(
     Setting("DB_ENCRYPTION_KEY", str, "", "File of Fernet keys, newest first; empty: <data dir>/keys/database.key."),
     Setting("PASSWORD_CACHE_TTL", int, 30, "Seconds for which a verified password is remembered under a keyed hash."),
     Setting("REMOTE_ADDRESSES", str, "default", "Which addresses a remote may reach: default, public or any."),
-    # Logs
+    # Observation
+    Setting("WORKER_METRICS_BIND", str, "",
+            "Address and port on which a worker service tells its metrics and its readiness; empty: nowhere."),
     Setting("LOG_LEVEL", str, "INFO", "Least severe level that is logged."),
     Setting("LOG_FORMAT", str, "auto", "console, json or auto (console on a terminal)."),
 )

@@ -19,6 +19,7 @@ import psycopg2.extensions
 from playhouse.pool import PooledPostgresqlDatabase
 
 from pulp_actor.errors import ConfigurationError
+from pulp_actor.metrics.table import POOL_FAILURES, POOL_IDLE, POOL_IN_USE
 
 #: The oldest PostgreSQL major version the platform runs on.
 MINIMUM_POSTGRESQL = 14
@@ -38,9 +39,22 @@ class Database(PooledPostgresqlDatabase):
     """The pool, with hooks that run just before and just after the outermost transaction commits."""
 
     def _connect(self) -> Any:
-        conn = super()._connect()
+        try:
+            conn = super()._connect()
+        except Exception:
+            POOL_FAILURES.inc()
+            raise
         _opened.add(conn)
+        self._tell_use()
         return conn
+
+    def _close(self, conn: Any, close_conn: bool = False) -> None:
+        super()._close(conn, close_conn)
+        self._tell_use()
+
+    def _tell_use(self) -> None:
+        POOL_IN_USE.set(len(self._in_use))
+        POOL_IDLE.set(len(self._connections))
 
     def forget_connections(self) -> None:
         """Start over with an empty pool, as a forked child must: the connections are its parent's."""

@@ -17,6 +17,7 @@ from psycopg2.extensions import quote_ident
 
 from pulp_actor.db.connection import connect_raw
 from pulp_actor.logs import get_logger
+from pulp_actor.metrics.table import LISTEN_LOST
 
 #: Seconds between attempts to open a lost connection again.
 RECONNECT_DELAY = 0.5
@@ -88,6 +89,7 @@ class ListenHub:
             except psycopg2.Error as error:
                 self.connected.clear()
                 if not self._stopping.is_set():
+                    LISTEN_LOST.inc()
                     logger.warning("listening connection lost", error=" ".join(str(error).split()))
                     self._stopping.wait(RECONNECT_DELAY)
 

@@ -19,12 +19,14 @@ class Child:
     """An executor process. Times are of the monotonic clock, in seconds.
 
     Attributes:
+        slot: where it counts, see `pulp_actor.metrics.shared`.
         kill_at: when its cancelled task must have ended; None: nothing of it is being cancelled.
         why: what to say of its death where its exit status does not say enough.
     """
 
     member: Member
     pid: int
+    slot: int = 0
     started: float = field(default_factory=time.monotonic)
     kill_at: float | None = None
     why: str = ""

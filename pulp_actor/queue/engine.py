@@ -54,13 +54,16 @@ class TaskSpec:
 class Claim:
     """A task that runs under a worker's lease. ``attempt`` is the fencing token: every write that ends the task carries
     it, and is refused once somebody else has taken the task over. ``foreign``: a stock producer sent it, without
-    taking locks."""
+    taking locks. The waits, in seconds, are known where the engine is ``timed``: for its locks (None: it has none), and
+    for a worker."""
 
     task: UUID
     worker: UUID
     attempt: int
     message: str
     foreign: bool = False
+    lock_wait: float | None = None
+    queue_wait: float | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ class Engine:
         self._conn: Any = None
         #: How often the connection has been opened; a change tells a worker to look for claims whose answer was lost.
         self.connections = 0
+        #: Whether a claim says how long its task has waited.
+        self.timed = False
 
     def execute(self, query: str, parameters: Sequence[Any] = (), *, cursor: Any = None) -> list[tuple[Any, ...]]:
         """Run one statement on the engine's own connection, or on ``cursor`` inside somebody's transaction.
@@ -130,11 +135,11 @@ class Engine:
 
     def claim(self, queue: str, worker: UUID) -> Claim | None:
         """The next message of ``queue``, now running under ``worker``'s lease, or None."""
-        rows = self.execute(SQL.claim, (queue, worker))
+        rows = self.execute(SQL.claim_timed if self.timed else SQL.claim, (queue, worker))
         if not rows:
             return None
-        task, attempt, message, foreign = rows[0]
-        return Claim(task, worker, attempt, message, foreign)
+        task, attempt, message, *further = rows[0]
+        return Claim(task, worker, attempt, message, *further)
 
     def adopt(self, claim: Claim, spec: TaskSpec) -> bool:
         """Send a claimed foreign message to the end of the lines of its locks, as a task like any other."""

@@ -23,6 +23,7 @@ from dramatiq.broker import Broker, MessageProxy
 from dramatiq.middleware import Middleware, Shutdown
 
 from pulp_actor.logs import get_logger
+from pulp_actor.middleware.metering import Metering
 from pulp_actor.queue.actors import platform_broker
 from pulp_actor.queue.broker import TaskBroker
 from pulp_actor.queue.leases import Member
@@ -100,6 +101,8 @@ class Executor:
         die_with_parent(self._supervisor)
         self._catch_signals()
         broker = self._broker
+        broker.engine.timed = True
+        broker.add_middleware(Metering())
         broker.add_middleware(Recycle(self._limits, lambda: self._leave("recycle")))
         if self._limits.burst:
             broker.on_idle = self._leave_if_idle

@@ -20,6 +20,16 @@ VALUES (%s, %s, %s, %s, %s, %s, true, %s, %s, %s, %s, coalesce(%s, '00000000-000
 -- The next message of a queue, now running under this worker's lease.
 SELECT * FROM task_claim(%s, %s)
 
+-- name: claim_timed
+-- As claim, with the seconds that the task waited for its locks (null: it has none) and for a worker.
+SELECT c.*, t.waits[1], t.waits[2] FROM task_claim(%s, %s) AS c
+LEFT JOIN LATERAL (
+    SELECT ARRAY[
+        CASE WHEN exclusive <> '{}' OR shared <> '{}' THEN extract(epoch FROM unblocked_at - pulp_created) END,
+        extract(epoch FROM clock_timestamp() - unblocked_at)]::float[] AS waits
+    FROM task WHERE id = c.task_id
+) AS t ON true
+
 -- name: finish
 -- End a running task; false when the lease was lost.
 SELECT task_finish(%s, %s, %s, %s, %s, %s, %s)

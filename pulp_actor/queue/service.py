@@ -8,6 +8,8 @@ import click
 
 from pulp_actor.bootstrap import bootstrap
 from pulp_actor.errors import ConfigurationError
+from pulp_actor.metrics.exporter import Exporter
+from pulp_actor.metrics.shared import share
 from pulp_actor.queue.actors import load_actors
 from pulp_actor.queue.executor import Limits
 from pulp_actor.queue.presence import component_versions
@@ -30,8 +32,10 @@ def main(
     """Run tasks until SIGTERM: finish or hand back the current ones within the grace period; at once on a second."""
     try:
         bootstrap()
+        exporter = Exporter(settings.WORKER_METRICS_BIND) if settings.WORKER_METRICS_BIND else None
     except ConfigurationError as error:
         raise SystemExit(f"pulp-worker: {error}") from None
+    share()
     load_actors()
     limits = Limits(
         threads=threads or settings.WORKER_THREADS,
@@ -40,7 +44,7 @@ def main(
         max_memory=settings.WORKER_MAX_MEMORY if max_memory is None else max_memory,
         burst=burst, queues=frozenset(queues),
     )
-    sys.exit(Supervisor(processes or settings.WORKERS, limits, component_versions()).run())
+    sys.exit(Supervisor(processes or settings.WORKERS, limits, component_versions(), exporter=exporter).run())
 
 
 if __name__ == "__main__":

@@ -17,12 +17,15 @@ import psutil
 import psycopg2
 
 from pulp_actor.logs import get_logger
+from pulp_actor.metrics.exporter import Exporter
+from pulp_actor.metrics.shared import Slots, take_slot
+from pulp_actor.metrics.table import WORKER_PROCESSES, WORKERS_LOST
 from pulp_actor.middleware.cancel import CHANNEL as CANCEL_CHANNEL
 from pulp_actor.queue import notify
 from pulp_actor.queue.broker import TaskBroker
 from pulp_actor.queue.child import Child
 from pulp_actor.queue.engine import SQL
-from pulp_actor.queue.executor import RECYCLED, UNWIND, Executor, Limits
+from pulp_actor.queue.executor import RECYCLED, UNWIND, Executor, Limits, die_with_parent
 from pulp_actor.queue.housekeeping import Housekeeper
 from pulp_actor.queue.leases import Leases, Member, heartbeat
 from pulp_actor.queue.rescue import declare_gone, rescue_orphans
@@ -35,17 +38,20 @@ RESTART_DELAY = 0.2
 AWAY_DELAY = 0.5
 #: Seconds between two signs of life to systemd.
 WATCHDOG_INTERVAL = 2.0
+#: Why a child is ended that somebody else has given up.
+GONE = "was declared gone"
 _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 logger = get_logger(__name__)
 
 
 class Supervisor:
-    """Parameters: how many executors, with which limits, which versions their rows in ``worker`` show, and whose actors
-    they run (the platform's broker when None)."""
+    """Parameters: how many executors, with which limits, which versions their rows in ``worker`` show, whose actors
+    they run (the platform's broker when None), and who tells the metrics (nobody when None)."""
 
     def __init__(
-        self, processes: int, limits: Limits, versions: dict[str, str], broker: TaskBroker | None = None
+        self, processes: int, limits: Limits, versions: dict[str, str], broker: TaskBroker | None = None,
+        exporter: Exporter | None = None,
     ) -> None:
         self._wanted = processes
         self._limits = limits
@@ -54,6 +60,9 @@ class Supervisor:
         self._leases = Leases(channels=(CANCEL_CHANNEL, DELAYED_CHANNEL))
         self._housekeeper = Housekeeper()
         self._children: dict[int, Child] = {}
+        self._exporter = exporter
+        self._exporter_slot: int | None = None
+        self._slots = Slots()
         self._stopping = False
         self._leave_by = float("inf")
         self._announced = False
@@ -68,11 +77,14 @@ class Supervisor:
         gc.freeze()
         while self._children or (self._wanted and not self._stopping):
             self._round()
+        if self._exporter is not None:
+            self._exporter.stop()
         self._sign_off()
         return 0
 
     def _round(self) -> None:
         self._keep_watchdog()
+        self._keep_exporter()
         try:
             self._keep_staffed()
             self._keep_leases()
@@ -100,33 +112,33 @@ class Supervisor:
         self._leases.connect()
         gate_read, gate_write = os.pipe()
         member = Member("worker", 0, self._versions)
+        slot = self._slots.assign()
         # A signal that comes before the child has its own handlers waits until it has.
         signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)
         pid = os.fork()
         if pid == 0:
             os.close(gate_write)
-            self._become_executor(member, gate_read)
+            self._become_executor(member, gate_read, slot)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
         os.close(gate_read)
         member.pid = pid
-        self._children[pid] = Child(member, pid)
+        self._children[pid] = Child(member, pid, slot)
+        WORKER_PROCESSES.set(len(self._children))
         try:
             self._leases.add(member)
         finally:
             os.close(gate_write)  # the executor may start: its lease is held, or will be at the next heartbeat
 
-    def _become_executor(self, member: Member, gate: int) -> NoReturn:
+    def _become_executor(self, member: Member, gate: int, slot: int) -> NoReturn:
         """In the child. Its own process group lets the supervisor end what an actor has started and left behind."""
         code = 1
         try:
             supervisor = os.getppid()
             os.setpgid(0, 0)
-            signal.set_wakeup_fd(-1)
-            for number in _HANDLED:
-                signal.signal(number, signal.SIG_DFL)
+            self._leave_supervising(slot)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD, signal.SIGINT})
-            for fd in (self._signals_read, self._signals_write):
-                os.close(fd)
+            if self._exporter is not None:
+                self._exporter.close()
             os.read(gate, 1)
             os.close(gate)
             member.pid = os.getpid()
@@ -135,6 +147,35 @@ class Supervisor:
             logger.exception("worker process failed")
         finally:
             os._exit(code)
+
+    def _leave_supervising(self, slot: int) -> None:
+        """In a child: let go of what is the supervisor's, and count for oneself."""
+        take_slot(slot)
+        signal.set_wakeup_fd(-1)
+        for number in _HANDLED:
+            signal.signal(number, signal.SIG_DFL)
+        for fd in (self._signals_read, self._signals_write):
+            os.close(fd)
+
+    def _keep_exporter(self) -> None:
+        """Have a process that tells metrics, if they are to be told."""
+        if self._exporter is None or self._stopping or not self._exporter.keep():
+            return
+        if self._exporter_slot is None:
+            self._exporter_slot = self._slots.assign()
+        supervisor = os.getpid()
+        pid = os.fork()
+        if pid:
+            self._exporter.started(pid)
+            return
+        try:
+            self._leave_supervising(self._exporter_slot)
+            die_with_parent(supervisor)
+            self._exporter.serve()
+        except Exception:
+            logger.exception("metrics cannot be told")
+        finally:
+            os._exit(1)
 
     def _reap(self) -> None:
         """Note which children have ended, and rescue what they left behind at once."""
@@ -148,9 +189,13 @@ class Supervisor:
             _, status = os.waitpid(ended.si_pid, 0)
             if child is not None:
                 self._bury(child, os.waitstatus_to_exitcode(status))
+            elif self._exporter is not None:
+                self._exporter.ended(ended.si_pid)
 
     def _bury(self, child: Child, code: int) -> None:
         rescued = 0
+        self._slots.release(child.slot)
+        WORKER_PROCESSES.set(len(self._children))
         try:
             self._leases.remove(child.member.id)
             rescued = declare_gone(self._housekeeper.engine, child.member.id, child.obituary(code))
@@ -159,6 +204,7 @@ class Supervisor:
         if code == 0 and self._limits.burst:
             self._wanted -= 1  # it found nothing more to do
         if code not in (0, RECYCLED) and not self._stopping:
+            WORKERS_LOST.labels("declared gone" if child.why == GONE else "died").inc()
             logger.error("worker process died", pid=child.pid, exit_code=code, why=child.obituary(code))
             self._put_off(child, rescued)
 
@@ -179,7 +225,7 @@ class Supervisor:
         for child in list(self._children.values()):
             if child.member.id in lost:
                 logger.warning("a worker was declared gone; replacing it", worker=child.member.name)
-                child.kill("was declared gone")
+                child.kill(GONE)
         self._look_for_cancelled()
 
     def _look_for_cancelled(self) -> None:

@@ -32,6 +32,7 @@ from dramatiq.middleware import (
 
 from pulp_actor.identifiers import uuid7
 from pulp_actor.logs import get_logger
+from pulp_actor.metrics.table import LEASES_LOST
 from pulp_actor.middleware.cancel import Cancel
 from pulp_actor.middleware.connections import DatabaseConnection
 from pulp_actor.middleware.current import CurrentTaskContext
@@ -254,7 +255,7 @@ class Tasking(Broker):
         """
         self._ending.message = None
         try:
-            done = self._return(message) if self._is_to_return(message) else self._finish(message)
+            done = self._return(message) if self.is_to_return(message) else self._finish(message)
         except (psycopg2.OperationalError, psycopg2.InterfaceError):
             raise
         except (psycopg2.Error, TypeError, ValueError) as error:
@@ -262,10 +263,12 @@ class Tasking(Broker):
             done = self.engine.finish(message.claim, "failed", error=failure(UnstorableResult(error)))
         self._claims.pop(message.claim.task, None)
         if not done:
+            LEASES_LOST.inc()
             logger.warning("lease lost: the end of this task was not written", task=str(message.claim.task))
 
     @staticmethod
-    def _is_to_return(message: TaskMessage) -> bool:
+    def is_to_return(message: TaskMessage) -> bool:
+        """Whether a message that was processed is to go back to wait."""
         if message.retry_delay is not None:
             return True
         return isinstance(message.outcome.error, Shutdown) and bool(message.options.get("retry_on_loss"))
@@ -280,13 +283,13 @@ class Tasking(Broker):
             message=self.codec.encode(message._message.encode().decode()))
 
     def _finish(self, message: TaskMessage) -> bool:
-        state, result, error = self._outcome(message)
+        state, result, error = self.outcome(message)
         if message.followups:
             return self.engine.finish_with(message.claim, state, message.followups, result=result, error=error)
         return self.engine.finish(message.claim, state, result=result, error=error)
 
-    def _outcome(self, message: TaskMessage) -> tuple[str, Any, dict[str, Any] | None]:
-        """(state, result, error) to be written."""
+    def outcome(self, message: TaskMessage) -> tuple[str, Any, dict[str, Any] | None]:
+        """(state, result, error) to be written for a message that was processed."""
         outcome, error = message.outcome, message.outcome.error
         if outcome.skipped:
             return "skipped", None, {"description": "The message was too old."}

@@ -16,6 +16,7 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
+from pulp_actor.metrics.table import UPSTREAM_ERRORS, UPSTREAM_REQUESTS
 from pulp_actor.models import Remote
 from pulp_actor.security.outbound import AddressRefused, PathRefused, check_file_url, check_url
 from pulp_actor.storage import Storage, TemporaryFile, get_storage
@@ -116,11 +117,18 @@ class Downloader:
             try:
                 return await attempt()
             except Transient as error:
+                UPSTREAM_ERRORS.labels("overloaded" if error.status else "broken").inc()
                 if number == self.retries:
                     tries = f" (after {number + 1} attempts)" if number else ""
                     raise DownloadError(url, f"{error.reason}{tries}", error.status) from error
                 wait = self._first_wait * 2**number * random.uniform(0.75, 1.25)
                 await asyncio.sleep(min(LONGEST_WAIT, max(wait, error.wait or 0)))
+            except Mismatch:
+                UPSTREAM_ERRORS.labels("damaged").inc()
+                raise
+            except DownloadError:
+                UPSTREAM_ERRORS.labels("refused").inc()
+                raise
         raise AssertionError("unreachable")
 
     async def _answer(self, url: str, offset: int) -> tuple[Response, Callable[[], None]]:
@@ -166,7 +174,9 @@ class Downloader:
                 check_url(location)
                 options |= proxy | {"headers": {**options["headers"], **proxy.get("headers", {})}}
             session = self._session(trusted=origin == self._origin)
-            return await session.get(location, allow_redirects=False, **options)
+            response = await session.get(location, allow_redirects=False, **options)
+            UPSTREAM_REQUESTS.labels(response.status).inc()
+            return response
         except ValueError as error:
             raise DownloadError(url, "this is not a URL that can be asked for") from error
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
@@ -235,6 +245,7 @@ class _Transfer:
             names = ", ".join(sorted(self._digests))
             raise Mismatch(self.url, f"only {names} is known of it, which ALLOWED_CONTENT_CHECKSUMS does not allow")
         for name in temporary.mismatches(dict(self._digests), self._size):
+            UPSTREAM_ERRORS.labels("damaged").inc()
             if name == "size":
                 raise Mismatch(self.url, f"it has {temporary.size} bytes where {self._size} were expected")
             raise Mismatch(self.url, f"its {name} is {actual[name]} where {self._digests[name]} was expected")

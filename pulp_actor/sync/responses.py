@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import aiohttp
 
+from pulp_actor.metrics.table import UPSTREAM_BYTES, UPSTREAM_ERRORS
 from pulp_actor.sync.errors import DownloadError, Transient
 
 #: Most bytes in one chunk.
@@ -62,6 +63,7 @@ class HttpResponse(Response):
         """The body; raises Transient if it breaks off."""
         try:
             async for chunk in self._response.content.iter_any():
+                UPSTREAM_BYTES.inc(len(chunk))
                 yield chunk
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise broken(error) from error
@@ -71,6 +73,7 @@ class HttpResponse(Response):
             async for chunk in self.raw_chunks():
                 yield chunk
         except Transient as error:
+            UPSTREAM_ERRORS.labels("broken").inc()
             raise DownloadError(self.url, error.reason) from error
 
 

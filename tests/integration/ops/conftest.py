@@ -9,7 +9,9 @@ import pytest
 
 from pulp_actor.db.embedded import EmbeddedServer
 from pulp_actor.db.migrate import migrate
+from tests.support.platform import RunningPlatform, running_platform
 from tests.support.postgres import bound
+from tests.support.services import free_port
 from tests.support.workers.fixtures import server
 
 __all__ = ["own_database", "server"]
@@ -21,3 +23,14 @@ def own_database(server: EmbeddedServer, data_dir: Path) -> Iterator[EmbeddedSer
     with bound(server.url):
         migrate()
         yield server
+
+
+@pytest.fixture(scope="session")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    """A platform whose services have several processes each, and whose workers tell their metrics."""
+    directory = tmp_path_factory.mktemp("busy")
+    with running_platform(
+        directory, API_PROCESSES="2", CONTENT_PROCESSES="2", WORKERS="2", DIAGNOSTIC_ACTORS="true",
+        WORKER_METRICS_BIND=f"127.0.0.1:{free_port()}",
+    ) as platform:
+        yield platform
