@@ -1,17 +1,29 @@
-"""Gives a publication the files that publishing writes: indexes, lists, signatures. Must never know a type of content."""
+"""Makes publications, and gives them the files that publishing writes: indexes, lists, signatures. Must never know a type of
+content."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from pulp_actor.db import transaction
 from pulp_actor.errors import ValidationError
-from pulp_actor.models import Content, ContentArtifact, Publication, PublishedMetadata
+from pulp_actor.models import Content, ContentArtifact, Publication, PublishedMetadata, RepositoryVersion
 from pulp_actor.paths import path_fault
+from pulp_actor.security.policies import object_created
 from pulp_actor.storage import get_storage
 from pulp_actor.storage.artifacts import store_artifact
 
 METADATA_TYPE = "core.publishedmetadata"
+
+
+def new_publication(version: RepositoryVersion, type_: str, **columns: Any) -> Publication:
+    """A new publication of ``version``, which belongs to whoever asked for the task; ``columns``: of `Publication`."""
+    with transaction():
+        publication = Publication.create(
+            domain=version.repository.domain_id, type=type_, repository_version=version, **columns)  # type: ignore[attr-defined]
+        object_created(publication)
+    return publication
 
 
 def add_metadata(publication: Publication, relative_path: str, data: bytes | Iterable[bytes]) -> None:

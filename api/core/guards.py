@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from peewee import SQL, Select, fn
+from peewee import SQL, Model, Select, Value, fn
 
+from api.call import instance_of
 from api.core.common import columns, family_filters, orderings
 from api.core.roles import role_operations
 from api.core.users import GroupSchema, GroupUser
 from api.endpoints import Endpoint, Key, Operation
 from api.filters import FilterSet, text_filters
 from api.operations import creating, deleting, listing, reading, updating
-from api.schemas.base import ObjectSchema, refuse
+from api.schemas.base import ObjectSchema, WireSchema, refuse
 from api.schemas.fields import INDEXED_LIMIT, Row, Text
 from api.schemas.nested import Object
 from api.schemas.references import References
 from pulp_actor.identifiers import ResourceType, href_of, registry
-from pulp_actor.models import ContentGuard
+from pulp_actor.models import ContentGuard, Group, Role, RoleAssignment, User
 from pulp_actor.models.resources import COMPOSITE_GUARD, ENVVAR_GUARD, HEADER_GUARD, RBAC_GUARD, REDIRECT_GUARD
+from pulp_actor.security.permissions import DOWNLOAD
 
 
 class ContentGuardSchema(ObjectSchema):
@@ -56,12 +58,17 @@ class RedirectGuardSchema(ContentGuardSchema):
     wire_name = "ContentRedirectContentGuard"
 
 
+def _downloaders(column: str, schema: type[WireSchema]) -> Callable[[Row], list[dict[str, Any]]]:
+    """Shows the users or groups whose role on a guard lets them pass."""
+    return lambda row: [instance_of(schema).show(one) for one in row[column] or ()]
+
+
 class RbacGuardSchema(ContentGuardSchema):
     """Lets the users and groups pass who have a role on it."""
 
     wire_name = "RBACContentGuard"
-    users = Object(GroupUser, many=True, read_only=True, show=lambda row: [])
-    groups = Object(GroupSchema, many=True, read_only=True, show=lambda row: [])
+    users = Object(GroupUser, many=True, read_only=True, show=_downloaders("users", GroupUser))
+    groups = Object(GroupSchema, many=True, read_only=True, show=_downloaders("groups", GroupSchema))
 
 
 def _guards(row: Row) -> list[str]:
@@ -93,6 +100,20 @@ def guard_rows(type_: str | None = None) -> Select:
     return query if type_ is None else query.where(ContentGuard.type == type_)
 
 
+def rbac_guard_rows() -> Select:
+    """The guards that ask for a role, with the users and groups that have one on them."""
+    def holders(model: type[Model], holder: Any, *names: str) -> Select:
+        shown = fn.JSONB_BUILD_OBJECT(*[part for name in names for part in (name, getattr(model, name))])
+        having = RoleAssignment.select(holder).join(Role).where(
+            RoleAssignment.object_type == RBAC_GUARD.prn, RoleAssignment.object_key == ContentGuard.id.cast("text"),
+            Value(DOWNLOAD) == fn.ANY(Role.permissions))
+        return model.select(fn.JSONB_AGG(shown)).where(model.id.in_(having))  # type: ignore[attr-defined]
+
+    users = holders(User, RoleAssignment.user, "id", "username")
+    groups = holders(Group, RoleAssignment.group, "id", "name")
+    return guard_rows(RBAC_GUARD.type).select_extend(users.alias("users"), groups.alias("groups"))
+
+
 def guard_filters(type_: str | None = None) -> FilterSet:
     """What guards can be filtered and ordered by."""
     order = orderings(ContentGuard, ("description", "name"))
@@ -101,12 +122,13 @@ def guard_filters(type_: str | None = None) -> FilterSet:
 
 def guard_endpoint(
     resource: ResourceType, schema: type[ContentGuardSchema], *, tag: str, component: str = "core",
-    more: Sequence[Operation] = (),
+    more: Sequence[Operation] = (), rows: Callable[[], Select] | None = None,
 ) -> Endpoint:
     """The endpoint of one type of guard."""
     return Endpoint(
-        path=resource.path, tag=tag, component=component, schema=schema, rows=partial(guard_rows, resource.type),
-        resource=resource, filters=guard_filters(resource.type), keys=[Key("pulp_id", ContentGuard.id)],
+        path=resource.path, tag=tag, component=component, schema=schema, resource=resource,
+        rows=rows or partial(guard_rows, resource.type), filters=guard_filters(resource.type),
+        keys=[Key("pulp_id", ContentGuard.id)],
         operations=[listing(), creating(), reading(), *updating(), deleting(), *more],
     )
 
@@ -123,7 +145,7 @@ def guard_endpoints() -> list[Endpoint]:
         guard_endpoint(REDIRECT_GUARD, RedirectGuardSchema, tag="Contentguards: Content_Redirect", more=roles),
         guard_endpoint(ENVVAR_GUARD, EnvVarGuardSchema, tag="Contentguards: Envvar_Header", more=roles),
         guard_endpoint(HEADER_GUARD, HeaderGuardSchema, tag="Contentguards: Header", more=roles),
-        guard_endpoint(RBAC_GUARD, RbacGuardSchema, tag="Contentguards: Rbac", more=roles),
+        guard_endpoint(RBAC_GUARD, RbacGuardSchema, tag="Contentguards: Rbac", more=roles, rows=rbac_guard_rows),
     ]
 
 

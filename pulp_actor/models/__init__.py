@@ -1,5 +1,6 @@
 """peewee models of the core, one module per aggregate. The columns are in ``db/migrations``; a test holds both together."""
 
+from pulp_actor.models.access import AccessPolicy, AccessToken, Role, RoleAssignment, Session
 from pulp_actor.models.alternate import AlternateContentFile, AlternateContentSource
 from pulp_actor.models.artifact import Artifact, Upload, UploadChunk
 from pulp_actor.models.base import DEFAULT_DOMAIN_ID, BaseModel, Domain
@@ -11,8 +12,8 @@ from pulp_actor.models.repository import Repository, RepositoryContent, Reposito
 from pulp_actor.models.user import Group, GroupMember, User
 
 __all__ = [
-    "DEFAULT_DOMAIN_ID", "AlternateContentFile", "AlternateContentSource", "Artifact", "BaseModel", "Content",
-    "ContentArtifact", "ContentGuard", "DetailContent", "Distribution", "Domain", "Group", "GroupMember", "Publication",
-    "PublishedArtifact", "PublishedMetadata", "Remote", "RemoteArtifact", "Repository", "RepositoryContent",
-    "RepositoryVersion", "Upload", "UploadChunk", "User",
+    "DEFAULT_DOMAIN_ID", "AccessPolicy", "AccessToken", "AlternateContentFile", "AlternateContentSource", "Artifact",
+    "BaseModel", "Content", "ContentArtifact", "ContentGuard", "DetailContent", "Distribution", "Domain", "Group",
+    "GroupMember", "Publication", "PublishedArtifact", "PublishedMetadata", "Remote", "RemoteArtifact", "Repository",
+    "RepositoryContent", "RepositoryVersion", "Role", "RoleAssignment", "Session", "Upload", "UploadChunk", "User",
 ]

@@ -25,6 +25,7 @@ from pulp_actor.models.remote import Remote
 from pulp_actor.models.repository import Repository, RepositoryVersion
 from pulp_actor.models.units import make_unit
 from pulp_actor.models.user import Group, User
+from pulp_actor.security.policies import object_created
 
 Data = dict[str, Any]
 
@@ -78,16 +79,18 @@ def create(resource: ResourceType, data: Mapping[str, Any]) -> Model:
     rules = _rules.get(resource.model, Rules())
     with transaction(), _refusals(resource.model):
         check(resource, data)
-        if rules.create is not None:
-            return rules.create(resource, dict(data))
-        if issubclass(resource.model, DetailContent):
-            return make_unit(resource, data)
-        columns = dict(data)
-        if resource.type is not None:
-            columns["type"] = resource.type
-        row = resource.model.create(**columns)
+        row = (rules.create or _create)(resource, dict(data))
         rules.created(row)
+        object_created(row)
         return row
+
+
+def _create(resource: ResourceType, data: Data) -> Model:
+    if issubclass(resource.model, DetailContent):
+        return make_unit(resource, data)
+    if resource.type is not None:
+        data["type"] = resource.type
+    return resource.model.create(**data)
 
 
 def get(resource: ResourceType, key: Any) -> Model:

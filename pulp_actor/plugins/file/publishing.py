@@ -14,7 +14,7 @@ from pulp_actor.models import (
 )
 from pulp_actor.paths import path_fault
 from pulp_actor.plugins.file import manifest as manifests
-from pulp_actor.publishing import add_metadata
+from pulp_actor.publishing import add_metadata, new_publication
 from pulp_actor.queue import current_task
 
 TYPE = "file.file"
@@ -39,10 +39,8 @@ def publish(version_id: uuid.UUID, manifest: str | None = "PULP_MANIFEST", check
         raise ValidationError({"manifest": [path_fault(manifest)]})
     task = current_task()
     with task.progress("publish.file", "Publishing Files") as progress, transaction():
-        publication = Publication.create(
-            domain=_domain(version), type=TYPE, repository_version=version, complete=True, pass_through=True,
-            checkpoint=checkpoint, details={"manifest": manifest},
-        )
+        publication = new_publication(
+            version, TYPE, complete=True, pass_through=True, checkpoint=checkpoint, details={"manifest": manifest})
         if manifest:
             progress.increment(_publish_manifest(publication, version, manifest))
         if checkpoint:
@@ -68,10 +66,6 @@ def _retain_checkpoints(version: RepositoryVersion) -> None:
     ).order_by(Publication.pulp_created.desc(), Publication.id.desc())
     superfluous = [publication.id for publication in checkpoints.offset(keep)]
     Publication.delete().where(Publication.id.in_(superfluous)).execute()
-
-
-def _domain(version: RepositoryVersion) -> uuid.UUID:
-    return version.repository.domain_id  # type: ignore[attr-defined]
 
 
 def _publish_manifest(publication: Publication, version: RepositoryVersion, name: str) -> int:

@@ -4,11 +4,11 @@ import threading
 
 import pytest
 
-from api.auth import Accounts
 from pulp_actor.db import connected
 from pulp_actor.db.connection import database as pool
 from pulp_actor.db.listen import ListenHub
 from pulp_actor.models import User
+from pulp_actor.security.accounts import Accounts
 from tests.integration.api.conftest import counted_queries
 
 

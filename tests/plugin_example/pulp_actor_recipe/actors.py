@@ -8,13 +8,12 @@ from pulp_actor.identifiers import href, prn
 from pulp_actor.models import (
     Artifact,
     ContentArtifact,
-    Publication,
     Remote,
     Repository,
     RepositoryContent,
     RepositoryVersion,
 )
-from pulp_actor.publishing import add_metadata
+from pulp_actor.publishing import add_metadata, new_publication
 from pulp_actor.queue import actor, current_task
 from pulp_actor.sync import DeclaredArtifact, DeclaredContent, Downloader, Pipeline, run
 from pulp_actor.versions import VersionBuilder, announce, new_version, version_content
@@ -61,8 +60,7 @@ def publish(repository_version_pk: str) -> None:
     """Publish a version: its recipes as they are, and a cookbook of them, so that others can mirror it."""
     version = RepositoryVersion.get_by_id(repository_version_pk)
     with transaction():
-        publication = Publication.create(
-            type="recipe.recipe", repository_version=version, complete=True, pass_through=True)
+        publication = new_publication(version, "recipe.recipe", complete=True, pass_through=True)
         add_metadata(publication, cookbook.NAME, cookbook.write(_entries(version)))
     current_task().add_created_resource(href(publication), prn(publication))
 

@@ -1,0 +1,7 @@
+"""Roles, who has them where, access policies, access tokens and sessions."""
+
+from pathlib import Path
+
+
+def up(migrator, db):
+    db.execute_sql(Path(__file__).with_suffix(".sql").read_text())

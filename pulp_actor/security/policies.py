@@ -1,0 +1,87 @@
+"""Access policies as they are stored: the statements and creation hooks that somebody has customized, and the hooks
+themselves. A hook is named in a policy and looked up here; nothing is imported by a name from data. Must never know a
+request; what statements mean is the API's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from peewee import Model
+
+from pulp_actor.db import database
+from pulp_actor.identifiers import ResourceType, registry
+from pulp_actor.models import DetailContent
+from pulp_actor.queue import current_task
+from pulp_actor.security.accounts import SQL, accounts, current_account
+from pulp_actor.security.permissions import give_roles
+
+
+@dataclass(frozen=True)
+class Customized:
+    """What somebody has made of an endpoint's policy."""
+
+    statements: Sequence[Mapping[str, Any]]
+    creation_hooks: Sequence[Mapping[str, Any]]
+    queryset_scoping: Mapping[str, Any]
+
+
+def customized() -> Mapping[str, Customized]:
+    """The customized policies by the names of their endpoints; remembered until one changes."""
+    return accounts.remembered(("policies",), _read)
+
+
+def _read() -> dict[str, Customized]:
+    rows = database.execute_sql(SQL.customized_policies).fetchall()
+    return {name: Customized(*parts) for name, *parts in rows}
+
+
+# --- creation hooks ----------------------------------------------------------------------------------------------------
+
+def _for_creator(resource: ResourceType, key: Any, parameters: Mapping[str, Any]) -> None:
+    creator = creator_key()
+    if creator is not None:
+        give_roles(resource, key, names(parameters.get("roles")), creator=creator)
+
+
+def _for_users(resource: ResourceType, key: Any, parameters: Mapping[str, Any]) -> None:
+    give_roles(resource, key, names(parameters.get("roles")), users=names(parameters.get("users")))
+
+
+def _for_groups(resource: ResourceType, key: Any, parameters: Mapping[str, Any]) -> None:
+    give_roles(resource, key, names(parameters.get("roles")), groups=names(parameters.get("groups")))
+
+
+#: What a policy can have done to each new object.
+HOOKS: Mapping[str, Callable[[ResourceType, Any, Mapping[str, Any]], None]] = {
+    "add_roles_for_object_creator": _for_creator, "add_roles_for_users": _for_users, "add_roles_for_groups": _for_groups,
+}
+
+
+def default_hooks(resource: ResourceType) -> list[dict[str, Any]]:
+    """Whoever makes an object owns it."""
+    return [{"function": "add_roles_for_object_creator", "parameters": {"roles": [f"{resource.prn}_owner"]}}]
+
+
+def object_created(row: Model) -> None:
+    """Give the roles on a new object that the creation hooks of its endpoint's policy say: in the transaction that makes
+    it, in a request as well as in a task, where the creator is whoever asked for the task."""
+    if isinstance(row, DetailContent):
+        return  # content has no roles; it is seen in the repositories that hold it
+    resource = registry.of(row)
+    policy = customized().get(resource.path)
+    for hook in default_hooks(resource) if policy is None else policy.creation_hooks:
+        HOOKS[hook["function"]](resource, row.get_id(), hook.get("parameters") or {})
+
+
+def creator_key() -> int | None:
+    """The key of the user on whose behalf this thread works: whoever asked for the task, or makes the request."""
+    account = current_account.get()
+    return current_task().created_by or (None if account is None else account.id)
+
+
+def names(value: Any) -> list[str]:
+    """One name, or a list of them, as a list."""
+    return [value] if isinstance(value, str) else list(value or ())
