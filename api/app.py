@@ -19,14 +19,14 @@ def make_app() -> falcon.App:
     load_plugins()
     load_actors()
     app: falcon.App = falcon.App()
+    endpoints = all_endpoints()
     app.add_middleware(Metering())
-    app.add_middleware(Browsable())
+    app.add_middleware(Browsable(endpoints))
     app.add_middleware(RequestScope())
     app.req_options.auto_parse_qs_csv = False
     app.req_options.keep_blank_qs_values = True
     app.resp_options.secure_cookies_by_default = False
     add_error_handlers(app)
-    endpoints = all_endpoints()
     add_routes(app, [root_endpoint(endpoints), *endpoints])
     add_docs(app, endpoints)
     app.add_route("/metrics", MetricsResource())

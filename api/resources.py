@@ -41,7 +41,7 @@ class EndpointResource:
         open_to_all = self.endpoint.permission_of(operation) == ANYONE
 
         def respond(request: falcon.Request, response: falcon.Response, **keys: str) -> None:
-            account = None if open_to_all else authenticate(request)
+            account = request.context.account = None if open_to_all else authenticate(request)
             authorize(account, self.endpoint, operation)
             names = dict(zip(self.names, keys.values(), strict=False))
             send(response, operation.run(Call(self.endpoint, operation, request, account, names)))
