@@ -54,7 +54,7 @@ def test_a_form_says_what_a_field_may_be(api):
 
 
 def test_the_form_of_a_change_begins_with_what_there_is(api):
-    made = api.made("remotes/file/file/", {"name": "m", "url": "http://x/", "password": "p", "username": "u", "policy": "streamed"})
+    made = api.made("remotes/file/file/", {"name": "m", "url": "http://x/", "password": "p", "policy": "streamed"})
     page = api.get(made["pulp_href"], headers=BROWSER).text
     assert re.search(r'name="url"[^>]*value="http://x/"', page)
     assert "<option selected>streamed</option>" in page
