@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import psycopg2
@@ -44,22 +44,22 @@ class TaskConsumer(Consumer):
             return None
         if not self._ready.wait(self._timeout) and time.monotonic() < self._sweep_at:
             return None
-        if not self._broker.idle_threads.acquire(timeout=self._timeout):
+        if not self._obtain_permit():
             return None
         message = None
         try:
             # Asked again: the permit may have come from a task that ended because the process is to stop.
-            message = self._claim() if self._broker.accepting else None
+            message = self._claim() if self._broker.takes(self._queue) else None
         finally:
             if message is None:
                 self._broker.idle_threads.release()
         return message
 
     def ack(self, message: TaskMessage) -> None:
-        self._end(message)
+        self._end(message, self._broker.feed(self._queue))
 
     def nack(self, message: TaskMessage) -> None:
-        self._end(message)
+        self._end(message, None)
 
     def requeue(self, messages: Iterable[TaskMessage]) -> None:
         """Hand back what was claimed and not started, when the worker stops."""
@@ -87,9 +87,19 @@ class TaskConsumer(Consumer):
             self._broker.on_idle()
         return message
 
-    def _end(self, message: TaskMessage) -> None:
+    def _obtain_permit(self) -> bool:
+        self._broker.waiting.add(self._queue)
         try:
-            self._broker.end(message)
+            return self._broker.idle_threads.acquire(timeout=self._timeout)
+        finally:
+            self._broker.waiting.discard(self._queue)
+
+    def _end(self, message: TaskMessage, feed: Callable[[TaskMessage], None] | None) -> None:
+        try:
+            following = self._broker.end(message, go_on=self._queue if feed else None)
         except psycopg2.Error as error:
             raise BrokerConnectionError(" ".join(str(error).split())) from None
-        self._broker.idle_threads.release()
+        if feed and following:
+            feed(following)  # with the permit of the task that has ended
+        else:
+            self._broker.idle_threads.release()

@@ -25,6 +25,8 @@ SQL = load_queries("pulp_actor.queue", "queries.sql")
 
 #: SQLSTATE of "start over in strict mode"; see task_lock_for_release in functions.sql.
 START_OVER = "PA001"
+#: SQLSTATE of a claim by a worker that was declared gone.
+WORKER_GONE = "PA002"
 
 
 @dataclass
@@ -151,6 +153,21 @@ class Engine:
         """End a task; its locks go to the next in line. False: the lease was lost and nothing was written."""
         return self._release(
             SQL.finish, (claim.task, claim.worker, claim.attempt, state, _json(error), _json(result)))
+
+    def finish_and_claim(
+        self, claim: Claim, state: str, queue: str, *, error: Any = None, result: Any = None,
+    ) -> tuple[bool, Claim | None]:
+        """As `finish` and then `claim`, with one commit for both. What only the claim fails by undoes the end no more than
+        it would have alone."""
+        try:
+            rows = self.execute(SQL.finish_and_claim, (
+                claim.task, claim.worker, claim.attempt, state, _json(error), _json(result), False, queue))
+        except psycopg2.Error as refusal:
+            if refusal.pgcode not in (START_OVER, WORKER_GONE):
+                raise
+            return self.finish(claim, state, error=error, result=result), None
+        done, task, attempt, message, foreign = rows[0]
+        return done, None if task is None else Claim(task, claim.worker, attempt, message, foreign)
 
     def finish_with(self, claim: Claim, state: str, followups: Sequence[TaskSpec], *, error: Any = None,
                     result: Any = None) -> bool:

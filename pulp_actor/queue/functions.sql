@@ -306,6 +306,20 @@ BEGIN
     RETURN true;
 END $$;
 
+-- End a running task and claim the next message of a queue for the same worker: one commit for both. Locks are taken in
+-- the usual order: the claim skips messages that others hold, and nobody holds a task's row while waiting for an advisory
+-- lock. No claimed message: the last four columns are null.
+CREATE OR REPLACE FUNCTION task_finish_and_claim(
+    p_task uuid, p_worker uuid, p_attempt integer, p_state text, p_error jsonb, p_result jsonb, p_strict boolean,
+    p_queue text)
+RETURNS TABLE (done boolean, task_id uuid, task_attempt integer, task_message text, task_foreign boolean)
+LANGUAGE plpgsql AS $$
+BEGIN
+    done := task_finish(p_task, p_worker, p_attempt, p_state, p_error, p_result, p_strict);
+    SELECT * INTO task_id, task_attempt, task_message, task_foreign FROM task_claim(p_queue, p_worker);
+    RETURN NEXT;
+END $$;
+
 -- End a task that was to be sent back to wait, if it was cancelled meanwhile. False: the lease was lost.
 CREATE OR REPLACE FUNCTION task_end_canceling(p_task uuid, p_worker uuid, p_attempt integer)
 RETURNS boolean LANGUAGE plpgsql AS $$

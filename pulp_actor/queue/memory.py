@@ -112,6 +112,13 @@ class MemoryEngine:
         """End a task; its locks go to the next in line. False: the lease was lost and nothing was changed."""
         return self.finish_with(claim, state, (), error=error, result=result)
 
+    def finish_and_claim(
+        self, claim: Claim, state: str, queue: str, *, error: Any = None, result: Any = None,
+    ) -> tuple[bool, Claim | None]:
+        """As `finish` and then `claim`."""
+        with self.changed:
+            return self.finish(claim, state, error=error, result=result), self.claim(queue, claim.worker)
+
     def finish_with(self, claim: Claim | Running, state: str, followups: Sequence[TaskSpec], *, error: Any = None,
                     result: Any = None) -> bool:
         """As `finish`, and dispatch what follows from the task."""

@@ -34,6 +34,10 @@ LEFT JOIN LATERAL (
 -- End a running task; false when the lease was lost.
 SELECT task_finish(%s, %s, %s, %s, %s, %s, %s)
 
+-- name: finish_and_claim
+-- End a running task, and claim the next message of a queue under the same lease.
+SELECT * FROM task_finish_and_claim(%s, %s, %s, %s, %s, %s, %s, %s)
+
 -- name: lock_with_task
 -- Lock some resources together with those of a task.
 SELECT task_lock(%s || exclusive, %s || shared, true) FROM task WHERE id = %s

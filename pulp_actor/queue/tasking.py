@@ -73,6 +73,7 @@ class Tasking(Broker):
         accepting: set to False to claim no more.
         on_idle: called when a claim found nothing.
         idle_threads: a permit for each worker thread that has nothing to do.
+        waiting: the queues whose consumers wait for a permit.
     """
 
     engine: Any
@@ -87,6 +88,8 @@ class Tasking(Broker):
         self.accepting = True
         self.on_idle: Callable[[], None] | None = None
         self.idle_threads = threading.Semaphore(1)
+        self.waiting: set[str] = set()
+        self._worker: Any = None
         self._ready: dict[str, threading.Event] = {}
         self._claims: dict[UUID, TaskMessage] = {}
         self._claiming = threading.Lock()
@@ -165,7 +168,10 @@ class Tasking(Broker):
 
     def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
         if signal == "worker_boot":
-            self.idle_threads = threading.Semaphore(args[0].worker_threads)
+            self._worker = args[0]
+            self.idle_threads = threading.Semaphore(self._worker.worker_threads)
+        elif signal == "worker_shutdown":
+            self._worker = None
         super().emit_before(signal, *args, **kwargs)
         if signal == "worker_boot":
             self.hub.start()
@@ -180,13 +186,17 @@ class Tasking(Broker):
         with self._claiming:
             while True:
                 claim = self.engine.claim(queue_name, self.worker_id)
-                self._return_lost_claims(claim.task if claim else None)
-                if claim is None:
-                    return None
-                message = self._prepare(claim, queue_name)
-                if message is not None:
-                    self._claims[claim.task] = message
+                message = self._take(claim, queue_name)
+                if claim is None or message is not None:
                     return message
+
+    def _take(self, claim: Claim | None, queue_name: str) -> TaskMessage | None:
+        """Note a claim, and return it as a message that can be run; None when there is none, or it was dealt with."""
+        self._return_lost_claims(claim.task if claim else None)
+        message = self._prepare(claim, queue_name) if claim else None
+        if message is not None:
+            self._claims[message.claim.task] = message
+        return message
 
     def _prepare(self, claim: Claim, queue_name: str) -> TaskMessage | None:
         """A claim as a message that can be run; None when it was dealt with."""
@@ -247,15 +257,25 @@ class Tasking(Broker):
             os._exit(0 if message.outcome.error is None else 1)
         self._ending.message = message
 
-    def end(self, message: TaskMessage) -> None:
+    def end(self, message: TaskMessage, go_on: str | None = None) -> TaskMessage | None:
         """Write the end of a claimed message's task, with what followed from it.
+
+        Parameters:
+            go_on: a queue whose next message the thread may go on with. It is claimed in the same transaction and
+                returned, so that a busy worker commits once for each task.
 
         Raises:
             psycopg2.OperationalError, psycopg2.InterfaceError: the database did not answer; call again.
         """
         self._ending.message = None
+        following = None
         try:
-            done = self._return(message) if self.is_to_return(message) else self._finish(message)
+            if self.is_to_return(message):
+                done = self._return(message)
+            elif go_on is None or message.followups:
+                done = self._finish(message)
+            else:
+                done, following = self._finish_and_claim(message, go_on)
         except (psycopg2.OperationalError, psycopg2.InterfaceError):
             raise
         except (psycopg2.Error, TypeError, ValueError) as error:
@@ -265,6 +285,7 @@ class Tasking(Broker):
         if not done:
             LEASES_LOST.inc()
             logger.warning("lease lost: the end of this task was not written", task=str(message.claim.task))
+        return following
 
     @staticmethod
     def is_to_return(message: TaskMessage) -> bool:
@@ -287,6 +308,25 @@ class Tasking(Broker):
         if message.followups:
             return self.engine.finish_with(message.claim, state, message.followups, result=result, error=error)
         return self.engine.finish(message.claim, state, result=result, error=error)
+
+    def _finish_and_claim(self, message: TaskMessage, queue_name: str) -> tuple[bool, TaskMessage | None]:
+        state, result, error = self.outcome(message)
+        with self._claiming:
+            done, claim = self.engine.finish_and_claim(message.claim, state, queue_name, result=result, error=error)
+            return done, self._take(claim, queue_name)
+
+    def takes(self, queue_name: str) -> bool:
+        """Whether messages of a queue are wanted: not once the worker is to stop or to pause."""
+        consumer = self._worker and self._worker.consumers.get(queue_name)
+        return self.accepting and (consumer is None or (consumer.running and not consumer.paused))
+
+    def feed(self, queue_name: str) -> Callable[[TaskMessage], None] | None:
+        """Where to put the next message of a queue if a thread that ends a task may go on with it: into dramatiq's worker.
+        None when no more are wanted, or another queue's turn has come."""
+        worker = self._worker
+        if worker is None or not self.takes(queue_name) or not self.waiting <= {queue_name}:
+            return None
+        return worker.consumers[queue_name].handle_message
 
     def outcome(self, message: TaskMessage) -> tuple[str, Any, dict[str, Any] | None]:
         """(state, result, error) to be written for a message that was processed."""

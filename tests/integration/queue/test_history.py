@@ -20,7 +20,7 @@ import pytest
 
 from pulp_actor.db.connection import Database
 from pulp_actor.identifiers import uuid7
-from pulp_actor.queue.engine import Engine
+from pulp_actor.queue.engine import Claim, Engine
 from pulp_actor.queue.rescue import declare_gone
 from tests.support.queue import register, task
 
@@ -140,8 +140,14 @@ class Hammer:
                 self.count("ended")
                 self.count("dispatched")
             else:
-                assert engine.finish(claim, dice.choice(["completed", "failed"]))
-                self.count("ended")
+                self.go_on(engine, dice, claim)
+
+    def go_on(self, engine: Engine, dice: random.Random, claim: Claim | None) -> None:
+        """End tasks one after the other, each with the claim of the next."""
+        while claim is not None:
+            done, claim = engine.finish_and_claim(claim, dice.choice(["completed", "failed"]), dice.choice(QUEUES))
+            assert done
+            self.count("ended")
 
     def meddle(self, engine: Engine, dice: random.Random) -> None:
         """Cancels, and heals what is whole."""

@@ -99,6 +99,15 @@ class EngineAgainstModel(RuleBasedStateMachine):
         assert self.model.finish(claim, state)
 
     @precondition(lambda self: self.claims)
+    @rule(data=st.data(), queue=st.sampled_from(QUEUES))
+    def finish_and_claim(self, data: st.DataObject, queue: str) -> None:
+        claim = self.take(data)
+        real, modelled = (one.finish_and_claim(claim, "completed", queue) for one in (self.engine, self.model))
+        assert real == modelled and real[0]
+        if real[1]:
+            self.claims.append(real[1])
+
+    @precondition(lambda self: self.claims)
     @rule(data=st.data(), wishes=st.lists(options, min_size=1, max_size=2))
     def finish_with_followups(self, data: st.DataObject, wishes: list[dict[str, Any]]) -> None:
         claim, specs = self.take(data), specs_of(wishes)
