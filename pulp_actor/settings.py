@@ -105,7 +105,7 @@ SETTINGS: Mapping[str, Setting] = _table(
     Setting("CONTENT_TLS_CLIENT_CA", str, "", "PEM file of the authorities whose client certificates are asked for."),
     # Tasks
     Setting("WORKER_THREADS", int, 1, "Tasks at a time in one worker process; keep 1 unless actors are thread-safe."),
-    Setting("WORKER_TTL", int, 30, "Seconds without a sign of life after which a worker counts as lost."),
+    Setting("WORKER_TTL", int, 25, "Seconds without a sign of life after which a worker counts as lost."),
     Setting("WORKER_GRACE_PERIOD", int, 30, "Seconds a stopping worker gives its task before it hands it back."),
     Setting("WORKER_MAX_TASKS", int, 0, "Tasks after which a worker process is replaced; 0: never."),
     Setting("WORKER_MAX_MEMORY", int, 0, "Resident MiB after which a worker process is replaced; 0: never."),

@@ -1,6 +1,6 @@
 """A backend in PostgreSQL for dramatiq's rate limiters, barriers and group callbacks.
 
-    broker.add_middleware(GroupCallbacks(PostgresRateLimiter()))
+    broker.add_middleware(TaskGroupCallbacks(PostgresRateLimiter()))
 
 Counters are rows that expire; who waits for a barrier listens. It knows nothing of tasks.
 """
@@ -17,10 +17,7 @@ from typing import Any
 from dramatiq.rate_limits import RateLimiterBackend
 
 from pulp_actor.db.connection import connect_raw
-from pulp_actor.queue.engine import SQL, Engine
-
-#: No bound: what a counter can hold.
-_ANY = 2**62
+from pulp_actor.queue.engine import NO_BOUND, SQL, Engine
 
 
 class PostgresRateLimiter(RateLimiterBackend):
@@ -37,16 +34,16 @@ class PostgresRateLimiter(RateLimiterBackend):
         return bool(self._engine.execute(SQL.rate_limit_new, (key, value, ttl)))
 
     def incr(self, key: str, amount: int, maximum: int, ttl: int) -> bool:
-        return self._add(key, amount, -_ANY, maximum, ttl)
+        return self._add(key, amount, -NO_BOUND, maximum, ttl)
 
     def decr(self, key: str, amount: int, minimum: int, ttl: int) -> bool:
-        return self._add(key, -amount, minimum, _ANY, ttl)
+        return self._add(key, -amount, minimum, NO_BOUND, ttl)
 
     def incr_and_sum(
         self, key: str, keys: Iterable[str] | Callable[[], Iterable[str]], amount: int, maximum: int, ttl: int
     ) -> bool:
         names = list(keys() if callable(keys) else keys)
-        return self._add(key, amount, -_ANY, maximum, ttl, names)
+        return self._add(key, amount, -NO_BOUND, maximum, ttl, names)
 
     def wait(self, key: str, timeout: int) -> bool:
         """Wait for an event; one that happened before is not missed."""

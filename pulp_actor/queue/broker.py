@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 
-from dramatiq.middleware import GroupCallbacks, Middleware
+from dramatiq.middleware import Middleware
 from dramatiq.results import Results
 from dramatiq_pg import PostgresBroker
 
 from pulp_actor.db import database
 from pulp_actor.db.connection import before_commit, configure, connect_raw, in_transaction
 from pulp_actor.db.listen import ListenHub
+from pulp_actor.middleware.group_callbacks import TaskGroupCallbacks
 from pulp_actor.queue.barriers import PostgresRateLimiter
 from pulp_actor.queue.engine import Engine, TaskSpec
 from pulp_actor.queue.messages import Codec
@@ -44,7 +45,7 @@ class TaskBroker(Tasking, PostgresBroker):
         self.backend = TaskResults(self.engine)
         self.add_middleware(Results(backend=self.backend))
         if middleware is None:
-            self.add_middleware(GroupCallbacks(PostgresRateLimiter(self.engine)))
+            self.add_middleware(TaskGroupCallbacks(PostgresRateLimiter(self.engine)))
         # Results warns about each value of an actor that does not store its results; the task's row keeps them all.
         logging.getLogger("dramatiq.results.middleware.Results").setLevel(logging.ERROR)
 

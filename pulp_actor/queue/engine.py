@@ -27,6 +27,10 @@ SQL = load_queries("pulp_actor.queue", "queries.sql")
 START_OVER = "PA001"
 #: SQLSTATE of a claim by a worker that was declared gone.
 WORKER_GONE = "PA002"
+#: What a counter can hold.
+NO_BOUND = 2**62
+#: Milliseconds for which the counter of a group of tasks is kept after its last change: thirty days.
+BARRIER_TTL = 30 * 24 * 3_600_000
 
 
 @dataclass
@@ -169,11 +173,19 @@ class Engine:
         done, task, attempt, message, foreign = rows[0]
         return done, None if task is None else Claim(task, claim.worker, attempt, message, foreign)
 
-    def finish_with(self, claim: Claim, state: str, followups: Sequence[TaskSpec], *, error: Any = None,
-                    result: Any = None) -> bool:
-        """As `finish`, and dispatch what follows from the task in the same transaction."""
-        exclusive = sorted({name for spec in followups for name in spec.exclusive})
-        shared = sorted({name for spec in followups for name in spec.shared})
+    def finish_with(
+        self, claim: Claim, state: str, followups: Sequence[TaskSpec], *, barrier: str | None = None,
+        callbacks: Sequence[TaskSpec] = (), error: Any = None, result: Any = None,
+    ) -> bool:
+        """As `finish`, and dispatch what follows from the task in the same transaction.
+
+        Parameters:
+            barrier: a counter to count down by one, as dramatiq's barriers are.
+            callbacks: what follows if that was the last of it.
+        """
+        possible = [*followups, *callbacks]
+        exclusive = sorted({name for spec in possible for name in spec.exclusive})
+        shared = sorted({name for spec in possible for name in spec.shared})
         with self._session() as cursor:
             try:
                 cursor.execute("BEGIN")
@@ -183,12 +195,18 @@ class Engine:
                     claim.task, claim.worker, claim.attempt, state, _json(error), _json(result), True))
                 (done,) = cursor.fetchone()
                 if done:
-                    self.dispatch(followups, cursor=cursor)
+                    last = barrier is not None and self._is_last(barrier, cursor)
+                    self.dispatch(possible if last else followups, cursor=cursor)
                 cursor.execute("COMMIT" if done else "ROLLBACK")
                 return bool(done)
             except BaseException:  # an interrupt, too, must not leave the transaction open
                 self._discard()
                 raise
+
+    def _is_last(self, barrier: str, cursor: Any) -> bool:
+        """Count a barrier down, which does not go below one: whether that was its last party."""
+        return not self.execute(
+            SQL.rate_limit_add, (barrier, -1, 1, NO_BOUND, BARRIER_TTL, None), cursor=cursor)[0][0]
 
     def give_back(self, claim: Claim | Running, *, delay: float | None = None, message: str | None = None,
                   error: Any = None, count: bool = False) -> bool:

@@ -50,6 +50,8 @@ class TaskMessage(MessageProxy):
         outcome: how the actor ended.
         retry_delay: seconds after which dramatiq's Retries wants it again; None: not at all.
         followups: what middleware enqueued after the actor ended; written with the end of the task, or not at all.
+        barrier: the counter of the group it is a member of, which the end of the task counts down; None without one.
+        callbacks: what is dispatched with the end that brings the counter to its last member.
     """
 
     def __init__(self, message: Message, claim: Claim) -> None:
@@ -59,3 +61,5 @@ class TaskMessage(MessageProxy):
         self.outcome = Outcome()
         self.retry_delay: float | None = None
         self.followups: list[TaskSpec] = []
+        self.barrier: str | None = None
+        self.callbacks: list[TaskSpec] = []

@@ -120,8 +120,7 @@ class Tasking(Broker):
             if not interrupted and not message.outcome.canceled:
                 message.retry_delay = (delay or 0) / 1000
             return message
-        self.emit_before("enqueue", message, delay)
-        spec = self.spec(message, delay)
+        spec = self.plan(message, delay)
         ending: TaskMessage | None = getattr(self._ending, "message", None)
         if ending is not None:
             ending.followups.append(spec)
@@ -129,6 +128,11 @@ class Tasking(Broker):
             self._write(spec)
         self.emit_after("enqueue", message, delay)
         return message
+
+    def plan(self, message: Message, delay: int | None = None) -> TaskSpec:
+        """What enqueuing a message would write."""
+        self.emit_before("enqueue", message, delay)
+        return self.spec(message, delay)
 
     def _write(self, spec: TaskSpec) -> None:
         self.engine.dispatch([spec])
@@ -272,7 +276,7 @@ class Tasking(Broker):
         try:
             if self.is_to_return(message):
                 done = self._return(message)
-            elif go_on is None or message.followups:
+            elif go_on is None or message.followups or message.barrier:
                 done = self._finish(message)
             else:
                 done, following = self._finish_and_claim(message, go_on)
@@ -305,6 +309,10 @@ class Tasking(Broker):
 
     def _finish(self, message: TaskMessage) -> bool:
         state, result, error = self.outcome(message)
+        if message.barrier:
+            return self.engine.finish_with(
+                message.claim, state, message.followups, result=result, error=error,
+                barrier=message.barrier, callbacks=message.callbacks)
         if message.followups:
             return self.engine.finish_with(message.claim, state, message.followups, result=result, error=error)
         return self.engine.finish(message.claim, state, result=result, error=error)

@@ -26,8 +26,8 @@ from pulp_actor.queue.housekeeping.starter import Starter
 INTERVAL = 2.0
 #: Seconds between two applications for the office.
 ELECTION_INTERVAL = 2.0
-#: Seconds without a sign of work after which the holder of the office is suspected, and is put out of it.
-SUSPECTED, IDLE_HOLDER = 3.5, 6.0
+#: Seconds without a sign of work after which the holder of the office is put out of it.
+IDLE_HOLDER = 6.0
 #: No statement of a chore may wait longer than this for a lock: the process has other things to do.
 LOCK_TIMEOUT = "500ms"
 
@@ -98,7 +98,12 @@ class Housekeeper:
 
     def _watch_holder(self) -> None:
         """Put a holder that does nothing out of office. Judged by our monotonic clock and by whether its last statement
-        is still the same, so that no clock that is set matters."""
+        is still the same, so that no clock that is set matters.
+
+        Its workers have perhaps stopped with it. Who may follow therefore watches them as it does: the time for which they
+        have been silent is known when the office changes hands.
+        """
+        self._rescuer.watch()
         seen = tuple(self.engine.execute(SQL.office_holder))
         if seen != self._holder[0]:
             self._holder = (seen, time.monotonic())
@@ -106,9 +111,6 @@ class Housekeeper:
         if seen and idle_for >= IDLE_HOLDER:
             logger.warning("the housekeeper does nothing; putting it out of office", backend=seen[0][0])
             self.engine.execute("SELECT pg_terminate_backend(%s)", (seen[0][0],))
-        elif idle_for >= SUSPECTED:
-            # Its workers have perhaps stopped with it: the time in which they are silent begins to count.
-            self._rescuer.watch()
 
 
 def _connect() -> Any:

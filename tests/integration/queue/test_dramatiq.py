@@ -11,11 +11,14 @@ from typing import Any
 
 import dramatiq
 import pytest
+from dramatiq.message import Message
 from dramatiq.middleware import CurrentMessage, TimeLimitExceeded
 from dramatiq.rate_limits import Barrier, BucketRateLimiter, ConcurrentRateLimiter
 from dramatiq.results import ResultFailure, ResultMissing
 
 from pulp_actor.queue import current_task
+from pulp_actor.queue.messages import TaskMessage
+from pulp_actor.queue.rescue import declare_gone
 from tests.support.queue import Bench, task
 
 
@@ -308,6 +311,24 @@ def test_group_and_its_completion_callback(bench: Bench) -> None:
         assert list(group.get_results(block=True, timeout=10_000)) == [1, 2, 3, 4, 5, 6]
         assert done.wait(10)
     assert group.completed
+
+
+def test_a_member_that_died_before_its_end_was_written_is_not_counted(real: Bench) -> None:
+    ran: list[str] = []
+    act = real.actor(lambda name: ran.append(name), actor_name="act", retry_on_loss=True)
+    finish = real.actor(lambda: ran.append("finish"), actor_name="finish")
+    group = dramatiq.group([act.message("first"), act.message("second")])
+    group.add_completion_callback(finish.message())
+    group.run()
+    worker = real.worker()
+    doomed = real.engine.claim("default", worker)
+    lost = TaskMessage(Message.decode(doomed.message.encode()), doomed)
+    real.broker.emit_after("process_message", lost, result=None)   # the actor has returned; then its process is killed
+    real.broker._ending.message = None
+    declare_gone(real.engine, worker, "was killed")
+    with real.working(threads=1):
+        real.until(lambda: "finish" in ran)
+    assert ran == ["second", "first", "finish"]
 
 
 def test_success_and_failure_callbacks(bench: Bench) -> None:
