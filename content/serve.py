@@ -33,7 +33,10 @@ SMALL_TOTAL = 64 * 1024 * 1024
 #: Seconds for which a client may use the URL of an object store that it was sent to.
 SIGNATURE_LIFETIME = 3600
 
-CONDITIONAL = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "Range")
+#: A web server in front that sends a file itself judges these by validators of its own, and passes on no header but those
+#: that it was told of: such answers are not left to it.
+PRECONDITIONS = ("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range")
+CONDITIONAL = (*PRECONDITIONS, "Range")
 
 logger = get_logger(__name__)
 
@@ -92,8 +95,10 @@ class Sender:
                 return answer
         if request.method == "HEAD":
             return only_headers(file.size, headers, ranges)
-        if settings.CONTENT_OFFLOAD and (handed_over := await _offload(file, headers)) is not None:
-            return handed_over
+        if settings.CONTENT_OFFLOAD and not extra and not any(name in request.headers for name in PRECONDITIONS):
+            handed_over = await _offload(file, headers if ranges is None else partial_headers(headers))
+            if handed_over is not None:
+                return handed_over
         if ranges is None and file.size <= SMALL:
             return web.Response(body=await self._small_file(file), headers=headers)
         if (redirect := await _redirect(file)) is not None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import shutil
 import socket
 import statistics
 import subprocess
@@ -29,24 +28,15 @@ from pulp_actor.settings import settings
 from tests.bench.harness import Row, interleave, median, new_server, report
 from tests.bench.http_load import load
 from tests.support.content import Origin, Repo, distribute, gated, remote
+from tests.support.nginx import free_port
+from tests.support.nginx import nginx as running_nginx
+from tests.support.nginx import program as nginx_program
 
 SMALL, BIG = b"x" * 1024, os.urandom(20 * 1024 * 1024)
 
-NGINX = """
-{user} worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
-events {{ worker_connections 2048; }}
-http {{
-  access_log off; sendfile on; keepalive_requests 100000000; default_type application/octet-stream;
-  client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
-  uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
-  server {{ listen 127.0.0.1:{port}; root {root}; }}
-}}
-"""
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--nginx", default=shutil.which("nginx"), help="nginx's binary; without it its rows are left out")
+    parser.add_argument("--nginx", default=nginx_program(), help="nginx's binary; without it its rows are left out")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="length of each measurement")
     parser.add_argument("--units", type=int, default=1_000_000, help="units of the large version; 0: leave it out")
@@ -77,12 +67,6 @@ def main() -> None:
     report("content server", rows, "content")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def start(stack: ExitStack, files: Path, nginx: str | None) -> dict[str, str]:
     """Start the contenders; returns their URLs, and our process's id as ``pid``."""
     environment = {**os.environ, **settings.environment()}
@@ -93,13 +77,7 @@ def start(stack: ExitStack, files: Path, nginx: str | None) -> dict[str, str]:
     stack.enter_context(process(command, f"127.0.0.1:{port}"))
     urls["bare"] = f"http://127.0.0.1:{port}/"
     if nginx:
-        port = free_port()
-        configuration = files.parent / "nginx.conf"
-        # Started as root, it would become somebody who may not read our directory.
-        user = "user root;" if os.geteuid() == 0 else ""
-        configuration.write_text(NGINX.format(folder=files.parent, port=port, root=files, user=user))
-        command = [nginx, "-c", str(configuration), "-p", str(files.parent), "-e", str(files.parent / "error.log")]
-        stack.enter_context(process(command, f"127.0.0.1:{port}"))
+        port = stack.enter_context(running_nginx(files.parent, f"root {files};", binary=nginx))
         urls["nginx"] = f"http://127.0.0.1:{port}/"
     for name in urls.keys() - {"pid"}:
         assert load_once(f"{urls[name]}big") == len(BIG), f"{name} does not serve the file"

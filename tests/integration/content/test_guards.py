@@ -1,20 +1,17 @@
 """Content guards: enforced on every path, cached or not, for GET, HEAD, ranges and listings."""
 
 import base64
-import datetime
 import json
 import time
 from urllib.parse import quote, urlsplit
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from content.service import load_hooks
 from pulp_actor.models import ContentGuard, User
 from pulp_actor.security.passwords import hash_password
 from pulp_actor.security.signing import signed_url
+from tests.support.certificates import Certificate
 from tests.support.content import Repo, content_server, distribute, remote
 
 PATHS = ("repo", "repo/", "repo/f", "repo/dir", "repo/dir/", "repo/dir/g", "repo/unsaved", "repo/none")
@@ -172,52 +169,27 @@ async def test_a_changed_guard_counts_at_once(guarded):
         await refuses(client, **{"X-Org": "acme"})
 
 
-class Authority:
-    """Signs certificates."""
-
-    def __init__(self, name="authority", issuer=None, ca=True, days=1, paths=()):
-        now = datetime.datetime.now(datetime.UTC)
-        self.key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        builder = (
-            x509.CertificateBuilder().subject_name(subject).public_key(self.key.public_key())
-            .issuer_name(issuer.certificate.subject if issuer else subject).serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=3)).not_valid_after(now + datetime.timedelta(days=days))
-        )
-        if ca:
-            builder = builder.add_extension(x509.BasicConstraints(True, None), True)
-        for number, path in enumerate(paths):
-            oid = x509.ObjectIdentifier(f"1.3.6.1.4.1.2312.9.2.{number + 1}.1.6")
-            value = b"\x0c" + bytes([len(path)]) + path.encode()
-            builder = builder.add_extension(x509.UnrecognizedExtension(oid, value), False)
-        self.certificate = builder.sign((issuer or self).key, hashes.SHA256())
-
-    @property
-    def pem(self):
-        return self.certificate.public_bytes(serialization.Encoding.PEM).decode()
-
-
 async def test_client_certificates(guarded):
-    authority = Authority()
+    authority = Certificate()
     guarded("certguard.x509", ca_certificate=authority.pem)
-    good = Authority("client", authority, ca=False).pem
+    good = Certificate("client", authority, ca=False).pem
     async with content_server() as client:
         await refuses(client)
         for encoded in (quote(good), good.replace("\n", " ")):
             await admits(client, **{"X-CLIENT-CERT": encoded})
-        stranger = Authority("client", Authority(), ca=False).pem
-        expired = Authority("client", authority, ca=False, days=-1).pem
-        by_client = Authority("client", Authority("c", authority, ca=False), ca=False).pem
+        stranger = Certificate("client", Certificate(), ca=False).pem
+        expired = Certificate("client", authority, ca=False, days=-1).pem
+        by_client = Certificate("client", Certificate("c", authority, ca=False), ca=False).pem
         for wrong in (stranger, expired, by_client, "nonsense"):
             await refuses(client, **{"X-CLIENT-CERT": quote(wrong)})
 
 
 async def test_entitlements(guarded):
-    authority = Authority()
+    authority = Certificate()
     guarded("certguard.rhsm", ca_certificate=authority.pem)
     async with content_server() as client:
         async def status(path, *paths):
-            certificate = Authority("client", authority, ca=False, paths=paths).pem
+            certificate = Certificate("client", authority, ca=False, paths=paths).pem
             return (await client.get(path, headers={"X-CLIENT-CERT": quote(certificate)})).status
 
         assert await status("repo/dir/g", "/repo/dir") == 200

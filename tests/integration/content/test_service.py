@@ -4,25 +4,23 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
+import ssl
 import subprocess
 import sys
+from urllib.parse import quote
 
 import aiohttp
 import psutil
 import pytest
 
+from pulp_actor.models import ContentGuard
 from pulp_actor.queue.models import Worker
 from pulp_actor.settings import settings
+from tests.support.certificates import Certificate
 from tests.support.content import Repo, distribute
+from tests.support.nginx import free_port
 
 BIG = os.urandom(30_000_000)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @contextlib.asynccontextmanager
@@ -31,7 +29,7 @@ async def service(processes=1, **more):
     with settings.override(CONTENT_BIND=f"127.0.0.1:{port}", CONTENT_PROCESSES=processes, **more):
         environment = {**os.environ, **settings.environment()}
     process = subprocess.Popen([sys.executable, "-m", "content.service"], env=environment, stderr=subprocess.PIPE)
-    process.url = f"http://127.0.0.1:{port}/pulp/content/"
+    process.url = f"{'https' if 'CONTENT_TLS_CERTIFICATE' in more else 'http'}://127.0.0.1:{port}/pulp/content/"
     process.port = port
     try:
         await ready(process)
@@ -46,7 +44,7 @@ async def ready(process):
         while True:
             assert process.poll() is None, process.stderr.read().decode()
             try:
-                async with session.head(process.url) as response:
+                async with session.head(process.url, ssl=False) as response:
                     assert response.status == 200
                     return
             except aiohttp.ClientConnectionError:
@@ -61,7 +59,7 @@ def served(connection):
 
 
 async def fetch(url, path):
-    async with aiohttp.ClientSession() as session, session.get(url + path) as response:
+    async with aiohttp.ClientSession() as session, session.get(url + path, ssl=False) as response:
         return await response.read()
 
 
@@ -123,43 +121,40 @@ async def test_a_port_in_use_is_one_line(served, processes):
 
 
 async def test_tls(served, tmp_path):
-    certificate = self_signed(tmp_path)
-    port = free_port()
-    with settings.override(
-        CONTENT_BIND=f"127.0.0.1:{port}", CONTENT_TLS_CERTIFICATE=str(certificate),
-    ):
-        environment = {**os.environ, **settings.environment()}
-    process = subprocess.Popen([sys.executable, "-m", "content.service"], env=environment)
-    try:
-        async with asyncio.timeout(20), aiohttp.ClientSession() as session:
-            while True:
-                try:
-                    async with session.get(f"https://127.0.0.1:{port}/pulp/content/repo/big", ssl=False) as response:
-                        assert await response.read() == BIG
-                    break
-                except aiohttp.ClientConnectorError:
-                    await asyncio.sleep(0.05)
-    finally:
-        process.terminate()
-        await asyncio.to_thread(process.wait, 10)
+    server = Certificate("localhost", ca=False).write(tmp_path / "tls.pem")
+    async with service(CONTENT_TLS_CERTIFICATE=str(server)) as process:
+        assert process.url.startswith("https:")
+        assert await fetch(process.url, "repo/big") == BIG
 
 
-def self_signed(directory):
-    """A PEM file with a key and its own certificate."""
-    import datetime
+async def test_client_certificates_without_a_proxy(connection, tmp_path):
+    authority, other = Certificate(), Certificate("other")
+    guard = ContentGuard.create(type="certguard.x509", name="x509", details={"ca_certificate": authority.pem})
+    repo = Repo()
+    repo.add({"f": b"secret"})
+    distribute("repo", repository=repo.row, content_guard=guard)
+    guard = ContentGuard.create(type="certguard.rhsm", name="rhsm", details={"ca_certificate": authority.pem})
+    distribute("entitled/repo", repository=repo.row, content_guard=guard)
+    trusted = tmp_path / "authorities.pem"
+    trusted.write_text(authority.pem + other.pem)
+    server = Certificate("localhost", ca=False).write(tmp_path / "tls.pem")
+    async with service(CONTENT_TLS_CERTIFICATE=str(server), CONTENT_TLS_CLIENT_CA=str(trusted)) as process:
+        async def status(path, certificate=None, **headers):
+            context = ssl.create_default_context(cafile=server)
+            if certificate is not None:
+                context.load_cert_chain(certificate.write(tmp_path / "client.pem"))
+            async with (
+                aiohttp.ClientSession() as session,
+                session.get(process.url + path, ssl=context, headers=headers) as response,
+            ):
+                return response.status
 
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(1).not_valid_before(now).not_valid_after(now + datetime.timedelta(days=1)).sign(key, hashes.SHA256())
-    )
-    path = directory / "tls.pem"
-    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
-    return path
+        good = Certificate("client", authority, ca=False, paths=["/entitled"])
+        assert await status("repo/f", good) == await status("entitled/repo/f", good) == 200
+        assert await status("entitled/repo/f", Certificate("client", authority, ca=False, paths=["/else"])) == 403
+        assert await status("repo/f", Certificate("client", other, ca=False)) == 403
+        assert await status("repo/f") == 403
+        # What a header says counts for nothing on a connection that could have proved it.
+        assert await status("repo/f", **{"X-CLIENT-CERT": quote(good.pem)}) == 403
+        with pytest.raises(aiohttp.ClientError):
+            await status("repo/f", Certificate("client", Certificate(), ca=False))
