@@ -27,6 +27,7 @@ from content.views import File, View
 from pulp_actor.db.listen import ListenHub
 from pulp_actor.errors import PulpActorError
 from pulp_actor.logs import get_logger
+from pulp_actor.security.accounts import accounts
 from pulp_actor.settings import settings
 
 logger = get_logger(__name__)
@@ -45,6 +46,7 @@ class ContentServer:
         self.cache = Cache()
         if hub is not None:
             self.cache.listen(hub)
+            accounts.listen(hub)
         self.resolver = Resolver(self.threads, self.cache)
         self.sender = Sender()
         self.downloads = Downloads(self.threads, hub)

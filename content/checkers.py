@@ -10,13 +10,14 @@ import json
 import re
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 import jq
 
 from content.guards import Check, Forbidden, Unauthenticated, check, checker
 from content.paths import content_path
-from pulp_actor.models import User
-from pulp_actor.security.passwords import VerifiedPasswords
+from pulp_actor.security.authentication import BadCredentials, authenticate
+from pulp_actor.security.permissions import may_download
 from pulp_actor.security.signing import is_signed
 from pulp_actor.settings import environment_variable, settings
 
@@ -24,8 +25,6 @@ _CHALLENGE = 'Basic realm="content"'
 #: A filter must not be a way to ask what the server's environment or files hold.
 _REACHES_OUT = re.compile(
     r"\$ENV\b|\$__prog_args\b|\b(?:env|input|inputs|input_filename|debug|stderr|import|include|halt|halt_error)\b")
-
-_passwords = VerifiedPasswords()
 
 
 @checker("core.header")
@@ -78,12 +77,11 @@ async def composite(question: Check) -> None:
 
 @checker("core.rbac")
 async def role_based(question: Check) -> None:
-    """The user whose credentials come with the request may download what the guard guards."""
-    username, password = _credentials(question)
-    user = await question.threads.run(_verified_user, username, password)
-    if user is None:
-        raise Unauthenticated("the user name or the password is wrong", _CHALLENGE)
-    if not user.is_superuser:
+    """The user whose password or token comes with the request may download what the guard guards."""
+    credentials = question.request.headers.getall("Authorization", [])
+    if len(credentials) != 1:
+        raise Unauthenticated("this content is for users with a role", _CHALLENGE)
+    if not await question.threads.run(_may_download, credentials[0], question.guard.id):
         raise Forbidden("this user may not download this content")
 
 
@@ -123,22 +121,16 @@ def _program(filter_: str) -> Any:
     return jq.compile(filter_)
 
 
-def _credentials(question: Check) -> tuple[str, str]:
-    """User name and password of HTTP Basic authentication (RFC 7617)."""
-    scheme, _, token = question.request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        raise Unauthenticated("this content is for users with a role", _CHALLENGE)
+def _may_download(credentials: str, guard_id: UUID) -> bool:
+    """Whether the user whom an Authorization header proves has a role that lets them download. Blocks.
+
+    Raises:
+        Unauthenticated: it proves no user.
+    """
     try:
-        username, colon, password = base64.b64decode(token.strip(), validate=True).decode().partition(":")
-    except (binascii.Error, UnicodeDecodeError):
-        username = colon = password = ""
-    if not colon or "\0" in username:
-        raise Unauthenticated("the credentials cannot be read", _CHALLENGE)
-    return username, password
-
-
-def _verified_user(username: str, password: str) -> User | None:
-    """The active user with that name and password, or None. Blocks."""
-    user = User.get_or_none(User.username == username)
-    right = _passwords.verify(password, user.password if user else None)
-    return user if right and user is not None and user.is_active else None
+        account = authenticate(credentials)
+    except BadCredentials as error:
+        raise Unauthenticated(str(error), _CHALLENGE) from None
+    if account is None:
+        raise Unauthenticated("this content is for users with a role", _CHALLENGE)
+    return may_download(account, guard_id)

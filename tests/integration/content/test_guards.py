@@ -1,16 +1,23 @@
 """Content guards: enforced on every path, cached or not, for GET, HEAD, ranges and listings."""
 
+import asyncio
 import base64
 import json
 import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlsplit
 
 import pytest
+from multidict import CIMultiDict
 
 from content.service import load_hooks
-from pulp_actor.models import ContentGuard, User
+from pulp_actor.models import ContentGuard, Group, GroupMember, Role, RoleAssignment, User
+from pulp_actor.security import passwords
 from pulp_actor.security.passwords import hash_password
+from pulp_actor.security.permissions import DOWNLOAD
 from pulp_actor.security.signing import signed_url
+from pulp_actor.security.tokens import make_token
 from tests.support.certificates import Certificate
 from tests.support.content import Repo, content_server, distribute, remote
 
@@ -63,8 +70,6 @@ async def test_header(guarded):
 
 
 async def test_two_headers_are_refused(guarded):
-    from multidict import CIMultiDict
-
     guarded("core.header", header_name="X-Org", header_value="acme")
     async with content_server() as client:
         headers = CIMultiDict([("X-Org", "acme"), ("X-Org", "evil")])
@@ -118,24 +123,116 @@ async def test_signed_urls(guarded):
         assert (await get("repo/f", "expires=²&validate_token=x")).status == 403
 
 
+def basic(username, password="pw"):
+    return {"Authorization": f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"}
+
+
+def bearer(token):
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.fixture
+def downloader(connection):
+    """A role that lets download."""
+    return Role.create(name="test.downloader", permissions=[DOWNLOAD])
+
+
 async def test_users(guarded):
     guarded("core.rbac")
     User.create(username="root", password=hash_password("pw"), is_superuser=True)
     User.create(username="joe", password=hash_password("pw"))
     User.create(username="gone", password=hash_password("pw"), is_superuser=True, is_active=False)
-
-    def basic(text):
-        return {"Authorization": f"Basic {base64.b64encode(text.encode()).decode()}"}
-
     async with content_server() as client:
         await refuses(client, 401)
         assert (await client.get("repo/f")).headers["WWW-Authenticate"].startswith("Basic")
         for wrong in ("root:wrong", "nobody:pw", "gone:pw", "rootpw", "root\0:pw"):
-            assert (await client.get("repo/f", headers=basic(wrong))).status == 401, wrong
+            encoded = base64.b64encode(wrong.encode()).decode()
+            assert (await client.get("repo/f", headers={"Authorization": f"Basic {encoded}"})).status == 401, wrong
         for wrong in ("Basic !", "Basic", "Bearer x"):
             assert (await client.get("repo/f", headers={"Authorization": wrong})).status == 401
-        assert (await client.get("repo/f", headers=basic("joe:pw"))).status == 403
-        await admits(client, **basic("root:pw"))
+        two = CIMultiDict([*basic("root").items(), *basic("joe").items()])
+        assert (await client.get("repo/f", headers=two)).status == 401
+        await refuses(client, **basic("joe"))
+        await admits(client, **basic("root"))
+
+
+@pytest.mark.parametrize("where", ["everywhere", "domain", "object"])
+@pytest.mark.parametrize("holder", ["user", "group"])
+async def test_users_with_a_role(guarded, downloader, holder, where):
+    guard = guarded("core.rbac")
+    joe = User.create(username="joe", password=hash_password("pw"))
+    group = Group.create(name="team")
+    GroupMember.create(group=group, user=joe)
+    User.create(username="eve", password=hash_password("pw"))
+    place = {
+        "everywhere": {}, "domain": {"domain": guard.domain_id},
+        "object": {"object_type": "core.rbaccontentguard", "object_key": str(guard.id)},
+    }[where]
+    async with content_server() as client:
+        await refuses(client, **basic("joe"))
+        given = RoleAssignment.create(role=downloader, **{holder: joe if holder == "user" else group}, **place)
+        await until_status(client, 200, basic("joe"))
+        await admits(client, **basic("joe"))
+        await refuses(client, **basic("eve"))
+        given.delete_instance()
+        await until_status(client, 403, basic("joe"))
+        await refuses(client, **basic("joe"))
+
+
+async def until_status(client, status, headers):
+    """Wait until what has been committed counts."""
+    async with asyncio.timeout(5):
+        while (await client.get("repo/f", headers=headers)).status != status:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_role_on_another_guard_is_of_no_use(guarded, downloader):
+    guarded("core.rbac")
+    joe = User.create(username="joe", password=hash_password("pw"))
+    other = ContentGuard.create(type="core.rbac", name="other")
+    RoleAssignment.create(
+        role=downloader, user=joe, object_type="core.rbaccontentguard", object_key=str(other.id))
+    async with content_server() as client:
+        await refuses(client, **basic("joe"))
+
+
+async def test_tokens(guarded, downloader):
+    guarded("core.rbac")
+    joe = User.create(username="joe", password=hash_password("pw"))
+    RoleAssignment.create(role=downloader, user=joe)
+    _, good = make_token(joe.id, "good")
+    _, narrow = make_token(joe.id, "narrow", scope=["file.*"])
+    _, enough = make_token(joe.id, "enough", scope=["core.download_*"])
+    _, old = make_token(joe.id, "old", expires=datetime.now(UTC) - timedelta(seconds=1))
+    async with content_server() as client:
+        for token in (good, enough):
+            await admits(client, **bearer(token))
+            await admits(client, **basic("__token__", token))
+        await refuses(client, **bearer(narrow))
+        for wrong in (old, good[:-1] + "x", "pat_x"):
+            await refuses(client, 401, **bearer(wrong))
+            await refuses(client, 401, **basic("__token__", wrong))
+
+
+async def test_a_password_is_hashed_once(guarded, monkeypatch):
+    guarded("core.rbac")
+    root = User.create(username="root", password=hash_password("pw"), is_superuser=True)
+    hashed = Counter()
+    verify = passwords.PasswordHasher.verify
+
+    def counting(self, *args):
+        hashed["verify"] += 1
+        return verify(self, *args)
+
+    monkeypatch.setattr(passwords.PasswordHasher, "verify", counting)
+    async with content_server() as client:
+        for _ in range(10):
+            assert (await client.get("repo/f", headers=basic("root"))).status == 200
+        assert hashed["verify"] == 1
+        root.password = hash_password("other")
+        root.save()
+        await until_status(client, 401, basic("root"))
+        assert (await client.get("repo/f", headers=basic("root", "other"))).status == 200
 
 
 async def test_composite(guarded):
@@ -158,8 +255,6 @@ async def test_an_empty_composite_lets_nobody_through(guarded):
 
 
 async def test_a_changed_guard_counts_at_once(guarded):
-    import asyncio
-
     guard = guarded("core.header", header_name="X-Org", header_value="acme")
     async with content_server() as client:
         await admits(client, **{"X-Org": "acme"})
