@@ -1,5 +1,5 @@
-"""Deletes content that no repository version holds, then the artifacts that no content has, and what was begun and never
-finished: uploads, temporary files."""
+"""Deletes content of a domain that no repository version holds, then the artifacts that no content has, and what was begun
+and never finished: uploads, temporary files."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from actors.space import remove_unused
 from pulp_actor.db import database, load_queries, transaction
+from pulp_actor.domains import current_domain_id, of_current_domain
 from pulp_actor.models import Upload
 from pulp_actor.models.base import utcnow
 from pulp_actor.queue import actor, current_task
@@ -61,7 +62,9 @@ def _ago(minutes: int) -> datetime.datetime:
 
 def _delete_content(content_pks: Sequence[str] | None, before: datetime.datetime) -> Iterator[int]:
     parameters = {
-        "before": before, "limit": BATCH_SIZE, "keys": None if content_pks is None else list(map(str, content_pks))}
+        "before": before, "domain": str(current_domain_id()), "limit": BATCH_SIZE,
+        "keys": None if content_pks is None else list(map(str, content_pks)),
+    }
     while True:
         with _others_kept_out(), transaction():
             count = database.execute_sql(SQL.delete_content, parameters).rowcount
@@ -75,7 +78,8 @@ def _delete_artifacts(before: datetime.datetime) -> Iterator[int]:
     while True:
         with _others_kept_out():
             with transaction():
-                rows = database.execute_sql(SQL.find_artifacts, {"before": before, "after": after, "limit": BATCH_SIZE})
+                rows = database.execute_sql(SQL.find_artifacts, {
+                    "before": before, "domain": str(current_domain_id()), "after": after, "limit": BATCH_SIZE})
                 keys = [str(key) for (key,) in rows.fetchall()]
             if not keys:
                 return
@@ -86,7 +90,7 @@ def _delete_artifacts(before: datetime.datetime) -> Iterator[int]:
 
 def _drop_uploads(before: datetime.datetime) -> int:
     """Drop the uploads of which nothing has come since a time; returns how many."""
-    uploads = list(Upload.select().where(Upload.pulp_last_updated <= before))
+    uploads = list(of_current_domain(Upload.select().where(Upload.pulp_last_updated <= before)))
     for upload in uploads:
         drop(upload)
     return len(uploads)

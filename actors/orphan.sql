@@ -12,7 +12,7 @@ SELECT pg_advisory_unlock(%s)
 -- Delete some orphans; how many is the row count. Keys are null for all content.
 WITH orphan AS (
     SELECT content.id FROM content
-    WHERE content.timestamp_of_interest <= %(before)s
+    WHERE content.timestamp_of_interest <= %(before)s AND content.domain_id = %(domain)s::uuid
       AND (%(keys)s::uuid[] IS NULL OR content.id = ANY (%(keys)s::uuid[]))
       AND NOT EXISTS (SELECT FROM repository_content WHERE repository_content.content_id = content.id)
       AND NOT EXISTS (SELECT FROM version_change WHERE version_change.content_id = content.id)
@@ -28,7 +28,7 @@ DELETE FROM content USING orphan WHERE content.id = orphan.id
 -- name: find_artifacts
 -- Some artifacts without content, in order of the key from `after` on.
 SELECT artifact.id FROM artifact
-WHERE artifact.timestamp_of_interest <= %(before)s AND artifact.id > %(after)s
+WHERE artifact.timestamp_of_interest <= %(before)s AND artifact.domain_id = %(domain)s::uuid AND artifact.id > %(after)s
   AND NOT EXISTS (SELECT FROM content_artifact WHERE content_artifact.artifact_id = artifact.id)
   AND NOT EXISTS (SELECT FROM profile_artifact WHERE profile_artifact.artifact_id = artifact.id)
 ORDER BY artifact.id LIMIT %(limit)s

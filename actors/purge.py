@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from pulp_actor.db import database, load_queries, transaction
+from pulp_actor.domains import current_domain_id
 from pulp_actor.errors import ValidationError
-from pulp_actor.models import DEFAULT_DOMAIN_ID
 from pulp_actor.queue import actor, current_task
 from pulp_actor.queue.context import Progress
 from pulp_actor.queue.models import FINAL_STATES
@@ -41,7 +41,7 @@ def purge(finished_before: str | None = None, states: Sequence[str] | None = Non
     unknown = sorted(set(states) - FINAL_STATES)
     if unknown:
         raise ValidationError({"states": [f"{', '.join(unknown)}: not a final state"]})
-    domain = current_task().domain_id or DEFAULT_DOMAIN_ID
+    domain = current_domain_id()
     total = database.execute_sql(SQL.count_tasks, (domain, before, states)).fetchone()[0]
     with current_task().progress("purge.tasks", "Purging tasks", total=total) as progress:
         tasks = _delete_tasks(domain, before, states, progress)

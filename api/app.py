@@ -21,8 +21,8 @@ def make_app() -> falcon.App:
     app: falcon.App = falcon.App()
     endpoints = all_endpoints()
     app.add_middleware(Metering())
-    app.add_middleware(Browsable(endpoints))
     app.add_middleware(RequestScope())
+    app.add_middleware(Browsable(endpoints))
     app.req_options.auto_parse_qs_csv = False
     app.req_options.keep_blank_qs_values = True
     app.resp_options.secure_cookies_by_default = False

@@ -20,7 +20,6 @@ from pulp_actor.db import transaction
 from pulp_actor.errors import NotFound, ValidationError
 from pulp_actor.identifiers import api_prefix, href_of, prn, registry
 from pulp_actor.models import mutations
-from pulp_actor.models.base import DEFAULT_DOMAIN_ID
 from pulp_actor.queue import Dispatched, dispatch
 from pulp_actor.queue.models import Task
 
@@ -122,8 +121,7 @@ class Call:
             return dispatch(
                 actor, kwargs=kwargs, exclusive=[_name(one) for one in exclusive],
                 shared=[_name(one) for one in shared], immediate=immediate, task_group=task_group,
-                created_by=self.account.id if self.account else None, domain=DEFAULT_DOMAIN_ID,
-                diagnostics=self._diagnostics(),
+                created_by=self.account.id if self.account else None, diagnostics=self._diagnostics(),
             )
 
     def accepted(self, actor: str, kwargs: Mapping[str, Any], **options: Any) -> Answer:

@@ -15,8 +15,9 @@ import yaml
 
 from api.endpoints import Endpoint
 from api.openapi import Document
-from pulp_actor.identifiers import api_prefix
+from pulp_actor.identifiers import api_root
 from pulp_actor.plugins import load_plugins
+from pulp_actor.settings import settings
 
 POLICY = (
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
@@ -70,7 +71,7 @@ class DocumentResource:
     on_head = on_get
 
     def _document(self, components: frozenset[str], bindings: bool, plain_keys: bool) -> dict[str, Any]:
-        key = (components, bindings, plain_keys)
+        key = (components, bindings, plain_keys, settings.DOMAIN_ENABLED)
         with self._lock:
             if key not in self._made:
                 versions = {plugin.name: plugin.version for plugin in load_plugins()}
@@ -98,9 +99,9 @@ class PageResource:
 
 def add_docs(app: falcon.App, endpoints: Sequence[Endpoint]) -> None:
     """Let ``app`` serve the document and the pages."""
-    docs = f"{api_prefix()}docs/"
+    docs = f"{api_root()}docs/"
     app.add_route(f"{docs}api.json", DocumentResource(endpoints, "json"))
     app.add_route(f"{docs}api.yaml", DocumentResource(endpoints, "yaml"))
     app.add_route(docs, PageResource(_REDOC))
-    app.add_route(f"{api_prefix()}swagger/", PageResource(_SWAGGER))
+    app.add_route(f"{api_root()}swagger/", PageResource(_SWAGGER))
     app.add_static_route(f"{docs}static", str(resources.files("api") / "static"))

@@ -21,6 +21,7 @@ from api.filters import FilterSet
 from api.queries import PreparedRead
 from api.schemas.base import WireSchema
 from api.schemas.fields import Identifier, Row, WireField
+from pulp_actor.domains import of_current_domain
 from pulp_actor.identifiers import ResourceType
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Endpoint:
         operations: what can be done.
         component: which component's document it belongs to: ``core``, or a plugin's name.
         schema: what an object looks like.
-        rows: makes the query for all rows there are; its columns are what ``schema`` shows.
+        rows: makes the query for all rows there are, in any domain; its columns are what ``schema`` shows.
         resource: the type of its objects, where they all have one.
         counted: makes a cheaper query with as many rows as ``rows`` has, to be filtered in the same way.
         known_count: the number of rows that a list's parameters select, where it is known without counting.
@@ -113,6 +114,7 @@ class Endpoint:
         listed: whether the root endpoint names it.
         item_path: an object's path, where it is not the collection's with the last key behind it.
         href_name: what the OpenAPI document calls an object's href, where that does not follow from the schema's name.
+        needs_domain: where domains are on, whether it is found below a domain's path only; all are found there.
     """
 
     path: str
@@ -130,6 +132,7 @@ class Endpoint:
     listed: bool = True
     item_path: str = ""
     href_name: str = ""
+    needs_domain: bool = True
 
     @cached_property
     def wire(self) -> WireSchema:
@@ -165,6 +168,12 @@ class Endpoint:
         """The conditions that the outer keys of a path put on the rows of the list."""
         return [key.column == keys[key.name] for key in self.keys[:-1]]
 
+    def visible(self, rows: Callable[[], Select] | None = None) -> Select:
+        """The query for all rows of the current domain: by ``rows``, or by the endpoint's own."""
+        make = rows or self.rows
+        assert make is not None
+        return of_current_domain(make())
+
     def read(self, keys: Mapping[str, Any]) -> Row | None:
-        """The row of one object."""
+        """The row of one object of the current domain."""
         return self.prepared_read.fetch([keys[key.name] for key in self.keys])

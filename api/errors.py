@@ -95,10 +95,10 @@ class _RouteNotFound:
     def __call__(self, request: falcon.Request, response: falcon.Response, error: Exception, params: Any) -> None:
         response.content_type = "text/html; charset=utf-8"
         if not request.path.endswith("/") and self.app._router.find(request.path + "/") is not None:
-            target = request.path + "/" + (f"?{request.query_string}" if request.query_string else "")
+            target = request.context.path + "/" + (f"?{request.query_string}" if request.query_string else "")
             response.status = falcon.HTTP_301
             response.set_header("Location", target)
             response.text = _MOVED_PAGE.format(html.escape(target))
             return
         response.status = falcon.HTTP_404
-        response.text = _NOT_FOUND_PAGE.format(html.escape(request.path))
+        response.text = _NOT_FOUND_PAGE.format(html.escape(request.context.path))

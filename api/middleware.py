@@ -1,4 +1,4 @@
-"""What surrounds each request: its correlation id, its database connection, and the files it brought."""
+"""What surrounds each request: its correlation id, its domain, its database connection, and the files it brought."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Any
 import falcon
 
 from pulp_actor.db import database
+from pulp_actor.domains import enter_domain, find_domain, leave_domain
+from pulp_actor.identifiers import api_root, split_api_path
 from pulp_actor.logs import correlation_id
+from pulp_actor.settings import settings
 
 _SANE_ID = re.compile(r"^[\x21-\x7e]{1,200}$")
 
@@ -22,8 +25,22 @@ class RequestScope:
         cid = given if _SANE_ID.match(given) else uuid.uuid4().hex
         correlation_id.set(cid)
         request.context.received = []
+        request.context.path = request.path
         response.set_header("Correlation-ID", cid)
         self._refuse_foreign_pages(request)
+        self._enter_domain(request)
+
+    def _enter_domain(self, request: falcon.Request) -> None:
+        """Work in the domain that the path names, and let the request be routed as if it named none."""
+        request.context.domain = None
+        split = split_api_path(request.path) if settings.DOMAIN_ENABLED else None
+        if split is None or not split[0]:
+            return
+        domain = find_domain(split[0])
+        if domain is None:
+            raise falcon.HTTPRouteNotFound()
+        request.context.domain = enter_domain(domain)
+        request.path = api_root() + split[1]  # put back as soon as it has been routed
 
     def _refuse_foreign_pages(self, request: falcon.Request) -> None:
         """A browser that remembers credentials sends them with a form on anybody's page; it says so, too."""
@@ -32,6 +49,9 @@ class RequestScope:
             raise falcon.HTTPForbidden(description="Another site's page asked for this.")
 
     def process_resource(self, request: falcon.Request, response: falcon.Response, resource: Any, params: Any) -> None:
+        request.path = request.context.path
+        if settings.DOMAIN_ENABLED and request.context.domain is None and getattr(resource, "needs_domain", False):
+            raise falcon.HTTPRouteNotFound()
         allow = getattr(resource, "allow", "")
         if allow:
             request.context.allow = allow
@@ -47,3 +67,5 @@ class RequestScope:
         if allow:
             response.set_header("Allow", allow)
         correlation_id.set("")
+        if getattr(request.context, "domain", None) is not None:
+            leave_domain(request.context.domain)

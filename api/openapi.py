@@ -1,7 +1,8 @@
 """The OpenAPI 3.1 document, generated from the declarations: nothing of it is written by hand.
 
 A path that names one object has the whole href as its parameter (``{file_file_remote_href}sync/``), as the clients'
-generators want it; with ``plain_keys`` it is the path as it is routed (``/pulp/api/v3/remotes/file/file/{pulp_id}/``).
+generators want it; with ``plain_keys`` it is the path as it is routed (``/pulp/api/v3/remotes/file/file/{pulp_id}/``). Where
+domains are on, a path has the domain as a parameter: ``/pulp/{pulp_domain}/api/v3/remotes/file/file/``.
 """
 
 from __future__ import annotations
@@ -19,12 +20,17 @@ from api.schemas.base import WireSchema
 from api.schemas.fields import Choice, Integer, ListOf, WireField
 from api.schemas.nested import Object
 from pulp_actor import API_CONTRACT_VERSION
-from pulp_actor.identifiers import api_prefix
+from pulp_actor.identifiers import api_prefix, api_root
+from pulp_actor.settings import settings
 
 OPENAPI_VERSION = "3.1.1"
 
 _LIMIT = ("limit", {"type": "integer"}, "How many results a page has at most.")
 _OFFSET = ("offset", {"type": "integer"}, "How many results come before the page.")
+_DOMAIN = {
+    "name": "pulp_domain", "in": "path", "required": True, "schema": {"type": "string"},
+    "description": "The name of the domain.",
+}
 _FIELDS = {"fields": "Only these fields are wanted.", "exclude_fields": "These fields are not wanted."}
 
 
@@ -75,7 +81,9 @@ class Document:
         path = endpoint.path_of(operation)
         keys = [key for key in keys if f"{{{key.name}}}" in path]
         if not keys or self.plain_keys:
-            return f"{api_prefix()}{path}/", [_key_parameter(key) for key in keys]
+            in_domain = settings.DOMAIN_ENABLED and endpoint.needs_domain
+            root = api_prefix("{pulp_domain}") if in_domain else api_root()
+            return f"{root}{path}/", [*([_DOMAIN] if in_domain else []), *(_key_parameter(key) for key in keys)]
         head, _, tail = path.rpartition(f"{{{keys[-1].name}}}")
         name = self._href_name(endpoint, head.rstrip("/"), operation)
         tail = tail.strip("/")

@@ -11,6 +11,7 @@ from api.pagination import Page
 from api.queries import count, fetch, limited
 from api.schemas.base import WireSchema
 from api.schemas.common import AsyncOperation
+from pulp_actor.domains import domain_resource
 from pulp_actor.errors import NotFound
 from pulp_actor.models import mutations
 
@@ -21,7 +22,6 @@ GENERAL_DELETE = "pulpcore.app.tasks.base.general_delete"
 
 def _list(call: Call) -> Answer:
     endpoint = call.endpoint
-    assert endpoint.rows is not None
     page = Page.of(call.params)
     conditions, costly = endpoint.filters.condition(call.params)
     order = endpoint.filters.order(call.params.get("ordering", ()))
@@ -29,7 +29,7 @@ def _list(call: Call) -> Answer:
     if endpoint.parent is not None and not endpoint.parent(call.keys):
         raise NotFound("there is no such object")
     conditions = [*endpoint.scope(call.keys), *conditions]
-    query = endpoint.rows()
+    query = endpoint.visible()
     for condition in conditions:
         query = query.where(condition)
     with limited(costly):
@@ -43,7 +43,7 @@ def _count(call: Call, conditions: list[Any]) -> int:
     known = endpoint.known_count(call.params) if endpoint.known_count is not None else None
     if known is not None:
         return known
-    query = (endpoint.counted or endpoint.rows)()  # type: ignore[misc]
+    query = endpoint.visible(endpoint.counted)
     for condition in conditions:
         query = query.where(condition)
     return count(query)
@@ -107,7 +107,7 @@ def creating_in_task(**options: Any) -> Operation:
 def collection_lock(call: Call) -> str:
     """The resource that stands for the whole collection of a model, for rules that look at all of it."""
     assert call.endpoint.resource is not None
-    return f"collection:{call.endpoint.resource.model._meta.table_name}"
+    return domain_resource(f"collection:{call.endpoint.resource.model._meta.table_name}")
 
 
 def _change(call: Call) -> tuple[Any, dict[str, Any]]:

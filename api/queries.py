@@ -5,14 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from typing import Any
 
 import psycopg2
 from peewee import DatabaseError, Select, Value
 
 from pulp_actor.db import database, transaction
+from pulp_actor.domains import belongs_to, belongs_to_domain, current_domain_id
 from pulp_actor.errors import ValidationError
+from pulp_actor.settings import settings
 
 #: Milliseconds that a query with a costly filter may take.
 COSTLY_TIMEOUT = 2_000
@@ -40,25 +41,36 @@ def count(query: Any) -> int:
 
 
 class PreparedRead:
-    """A query for one row by its keys, turned into SQL once; building it costs more than running it."""
+    """A query for one row by its keys, of the current domain, turned into SQL once; building it costs more than running
+    it."""
 
     def __init__(self, rows: Callable[[], Select], columns: Sequence[Any]) -> None:
         self._rows, self._columns = rows, columns
+        self._made: dict[bool, tuple[str, list[Any], list[int]]] = {}
 
-    @cached_property
     def _prepared(self) -> tuple[str, list[Any], list[int]]:
-        marks = [_Mark() for _ in self._columns]
-        query = self._rows()
-        for column, mark in zip(self._columns, marks, strict=True):
-            query = query.where(column == Value(mark, converter=lambda value: value, unpack=False))
+        domains = settings.DOMAIN_ENABLED
+        if domains not in self._made:
+            self._made[domains] = self._prepare(domains)
+        return self._made[domains]
+
+    def _prepare(self, domains: bool) -> tuple[str, list[Any], list[int]]:
+        query: Any = self._rows()
+        marks = []
+        for column in self._columns:
+            marks.append(_Mark())
+            query = query.where(column == _marked(marks[-1]))
+        if domains and belongs_to_domain(query.model):
+            marks.append(_Mark())
+            query = query.where(belongs_to(query.model, _marked(marks[-1])))
         sql, parameters = query.sql()
         return sql, list(parameters), [next(i for i, p in enumerate(parameters) if p is mark) for mark in marks]
 
     def fetch(self, keys: Sequence[Any]) -> dict[str, Any] | None:
         """The row, or None."""
-        sql, template, positions = self._prepared
+        sql, template, positions = self._prepared()
         parameters = list(template)
-        for position, key in zip(positions, keys, strict=True):
+        for position, key in zip(positions, [*keys, current_domain_id()], strict=False):
             parameters[position] = key
         rows = execute(sql, parameters)
         return rows[0] if rows else None
@@ -66,6 +78,10 @@ class PreparedRead:
 
 class _Mark:
     """Stands for a key in the SQL until there is one."""
+
+
+def _marked(mark: _Mark) -> Value:
+    return Value(mark, converter=lambda value: value, unpack=False)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ from api.core import (
 )
 from api.endpoints import ANYONE, Endpoint, Operation
 from api.resources import CollectionResource, ItemResource
-from pulp_actor.identifiers import api_prefix
+from pulp_actor.identifiers import api_root
 from pulp_actor.plugins import load_modules
 
 
@@ -62,7 +62,7 @@ def root_endpoint(endpoints: list[Endpoint]) -> Endpoint:
     def show(call: Call) -> Answer:
         return Answer(200, {path: f"{call.request.prefix}{absolute(path)}" for path in paths})
 
-    return Endpoint(path="", tag="", listed=False, operations=[
+    return Endpoint(path="", tag="", listed=False, needs_domain=False, operations=[
         Operation("read", "GET", show, permission=ANYONE, uses_database=False, responses={200: None}),
     ])
 
@@ -82,4 +82,4 @@ def template(path: str) -> str:
     """A path as a Falcon template. The router wants one name for all that can stand in one place."""
     numbers = iter(range(10))
     path = re.sub(r"\{[^}]+\}", lambda _: f"{{key{next(numbers)}}}", path)
-    return f"{api_prefix()}{path}/" if path else api_prefix()
+    return f"{api_root()}{path}/" if path else api_root()

@@ -10,6 +10,7 @@ from gunicorn.app.base import BaseApplication
 
 from api.app import make_app
 from api.auth import accounts
+from pulp_actor import domains
 from pulp_actor.bootstrap import bootstrap
 from pulp_actor.db.listen import ListenHub
 from pulp_actor.errors import ConfigurationError
@@ -65,6 +66,7 @@ def _enter(worker: Any) -> None:
     worker.presence = presence.register("api")
     worker.hub = ListenHub(application_name="pulp-api listen")
     accounts.listen(worker.hub)
+    domains.listen(worker.hub)
     worker.hub.start()
 
 

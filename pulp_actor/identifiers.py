@@ -1,5 +1,8 @@
 """Keys, hrefs and PRNs: the one place that makes them, and the one that reads them.
 
+Where domains are on, an href has a domain in it: the one that work is done in. An href that leads into another one is
+refused; one that leads to what belongs to the whole installation (a user, a worker) may name any.
+
 A *resource type* ties a peewee model (and, where several kinds share its table, a ``type`` value such as
 ``file.file``) to its path below the API root and to its PRN prefix. Plugins register theirs when they are loaded.
 """
@@ -14,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from pulp_actor.domains import belongs_to_domain, current_domain
 from pulp_actor.errors import NotFound
 from pulp_actor.settings import settings
 
@@ -98,9 +102,29 @@ class Registry:
 registry = Registry()
 
 
-def api_prefix() -> str:
-    """The path of version 3 of the API, with slashes at both ends: ``/pulp/api/v3/``."""
+def api_root() -> str:
+    """The path of version 3 of the API without a domain, with slashes at both ends: ``/pulp/api/v3/``."""
     return f"{settings.API_ROOT}api/v3/"
+
+
+def api_prefix(domain: str = "") -> str:
+    """What hrefs begin with: ``/pulp/api/v3/``, or ``/pulp/<domain>/api/v3/`` where domains are on; the current domain
+    unless another one's name is given."""
+    if not settings.DOMAIN_ENABLED:
+        return api_root()
+    return f"{settings.API_ROOT}{domain or current_domain().name}/api/v3/"
+
+
+def split_api_path(path: str) -> tuple[str, str] | None:
+    """The domain in a path and what follows the prefix; the domain is empty where the path has none. None: it is no path of
+    the API."""
+    root = api_root()
+    if path.startswith(root):
+        return "", path[len(root):]
+    if not settings.DOMAIN_ENABLED or not path.startswith(settings.API_ROOT):
+        return None
+    domain, found, rest = path[len(settings.API_ROOT):].partition("/api/v3/")
+    return (domain, rest) if found and domain and "/" not in domain else None
 
 
 def href_of(resource: ResourceType, key: Any) -> str:
@@ -148,7 +172,8 @@ def parse_reference(text: str) -> Reference:
     """Read an href (``/pulp/api/v3/…/``) or a PRN (``prn:file.filerepository:…``).
 
     Raises:
-        NotFound: it is neither, or of a type that is not known. Whether the object exists is not looked up.
+        NotFound: it is neither, of a type that is not known, or of another domain. Whether the object exists, and for a PRN
+            in which domain, is not looked up.
     """
     match = _PRN.match(text)
     if match:
@@ -156,10 +181,10 @@ def parse_reference(text: str) -> Reference:
             return Reference(registry.by_prn(match["prefix"]), match["key"])
         except KeyError:
             raise NotFound(f"{text} names no known type of object") from None
-    prefix = api_prefix()
-    if not text.startswith(prefix):
+    split = split_api_path(text)
+    if split is None or bool(split[0]) != settings.DOMAIN_ENABLED:
         raise NotFound(f"{text!r} is neither an href of this server nor a PRN")
-    path = text[len(prefix):].strip("/")
+    domain, path = split[0], split[1].strip("/")
     version = _VERSION_TAIL.match(path)
     number = int(version["number"]) if version else None
     if version:
@@ -171,4 +196,6 @@ def parse_reference(text: str) -> Reference:
         raise NotFound(f"{text} names no known type of object") from None
     if not re.fullmatch(rf"{UUID_PATTERN}|\d{{1,18}}", key):
         raise NotFound(f"{text} does not end in a key")
+    if domain and domain != current_domain().name and belongs_to_domain(resource.model):
+        raise NotFound(f"{text} leads out of the domain {current_domain().name}")
     return Reference(resource, key, number)

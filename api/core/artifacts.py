@@ -16,6 +16,7 @@ from api.schemas.base import ObjectSchema, refuse
 from api.schemas.fields import File, Integer, Number, Text
 from api.schemas.references import find_object
 from api.uploads import check_received
+from pulp_actor.domains import of_current_domain
 from pulp_actor.models import Artifact, ContentArtifact, RepositoryContent, RepositoryVersion
 from pulp_actor.models.artifact import DIGESTS
 from pulp_actor.models.resources import ARTIFACT
@@ -58,7 +59,7 @@ def _create(call: Call) -> Answer:
     file = data["file"]
     check_received(file, {name: data.get(name) for name in DIGESTS}, data.get("size"))
     sha256 = file.digests["sha256"]
-    if Artifact.select().where(Artifact.sha256 == sha256).exists():
+    if of_current_domain(Artifact.select().where(Artifact.sha256 == sha256)).exists():
         raise refuse("non_field_errors", f"There is an artifact with the SHA-256 {sha256} already.")
     return created(call, store_artifact(file).id)
 

@@ -19,6 +19,7 @@ from api.schemas.nested import Object
 from api.schemas.references import References
 from pulp_actor import API_CONTRACT_VERSION, __version__
 from pulp_actor.db import connected
+from pulp_actor.domains import domain_resource
 from pulp_actor.health import readiness
 from pulp_actor.logs import get_logger
 from pulp_actor.models import Content
@@ -189,18 +190,18 @@ def _cleanup(call: Call) -> Answer:
 def _clean(call: Call, units: list[str] | None, minutes: int | None) -> Answer:
     minutes = settings.ORPHAN_PROTECTION_TIME if minutes is None else minutes
     kwargs = {"content_pks": units, "orphan_protection_time": minutes}
-    return call.accepted(ORPHAN_CLEANUP, kwargs, exclusive=["orphans"])
+    return call.accepted(ORPHAN_CLEANUP, kwargs, exclusive=[domain_resource("orphans")])
 
 
 def service_endpoints() -> list[Endpoint]:
     return [
-        Endpoint(path="status", tag="Status", listed=False, operations=[
+        Endpoint(path="status", tag="Status", listed=False, needs_domain=False, operations=[
             Operation("read", "GET", _status, permission=ANYONE, uses_database=False, responses={200: Status}),
         ]),
-        Endpoint(path="livez", tag="Livez", listed=False, operations=[
+        Endpoint(path="livez", tag="Livez", listed=False, needs_domain=False, operations=[
             Operation("read", "GET", _livez, permission=ANYONE, uses_database=False, responses={200: None}),
         ]),
-        Endpoint(path="readyz", tag="Readyz", component="actor", listed=False, operations=[
+        Endpoint(path="readyz", tag="Readyz", component="actor", listed=False, needs_domain=False, operations=[
             Operation("read", "GET", _readyz, permission=ANYONE, uses_database=False,
                       responses={200: Readiness, 503: Readiness}, help="Whether this process can do its work."),
         ]),

@@ -28,6 +28,7 @@ from api.schemas.base import ObjectSchema, WireSchema, refuse
 from api.schemas.fields import Choice, DateTime, Integer, Json, ListOf, Row, Text, wire_time
 from api.schemas.nested import Object
 from api.schemas.references import Href, parse, show_href
+from pulp_actor.domains import domain_resource
 from pulp_actor.errors import NotFound
 from pulp_actor.identifiers import href_of, prn_of
 from pulp_actor.models import Artifact, User
@@ -221,7 +222,8 @@ class Purge(WireSchema):
 def _purge(call: Call) -> Answer:
     data = call.read()
     before = wire_time(data["finished_before"])
-    return call.accepted(PURGE, {"finished_before": before, "states": data["states"]}, exclusive=["tasks:purge"])
+    return call.accepted(
+        PURGE, {"finished_before": before, "states": data["states"]}, exclusive=[domain_resource("tasks:purge")])
 
 
 class ProfileArtifact(WireSchema):

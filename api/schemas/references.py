@@ -9,6 +9,7 @@ from marshmallow import ValidationError
 from peewee import IntegerField, Model
 
 from api.schemas.fields import Row, Show, WireField
+from pulp_actor.domains import of_current_domain
 from pulp_actor.errors import NotFound
 from pulp_actor.identifiers import Reference as ParsedReference
 from pulp_actor.identifiers import href_of, parse_reference, prn_of, registry, version_href
@@ -52,7 +53,8 @@ def parse(text: str) -> ParsedReference:
 
 def find_version(parsed: ParsedReference, text: str) -> RepositoryVersion:
     """The complete version that a reference leads to. Raises NotFound."""
-    query = RepositoryVersion.select(RepositoryVersion, Repository).join(Repository).where(RepositoryVersion.complete)
+    versions = RepositoryVersion.select(RepositoryVersion, Repository).join(Repository)
+    query = of_current_domain(versions).where(RepositoryVersion.complete)
     if parsed.version is not None and parsed.resource.model is Repository:
         query = query.where(
             RepositoryVersion.repository == parsed.key, RepositoryVersion.number == parsed.version,
@@ -68,20 +70,21 @@ def find_version(parsed: ParsedReference, text: str) -> RepositoryVersion:
     return version
 
 
-def find_object(text: Any, model: type[Model], types: Sequence[str] = ()) -> Model:
-    """The row of ``model`` that an href or PRN leads to; with ``types``, of one of these types only.
+def find_object(text: Any, kind: type[Model], types: Sequence[str] = ()) -> Model:
+    """The row of ``kind`` that an href or PRN leads to, in the current domain; with ``types``, of one of these types only.
 
     Raises:
-        NotFound: it is no reference, leads to another kind of object, or to nothing.
+        NotFound: it is no reference, leads to another kind of object, into another domain, or to nothing.
     """
     if not isinstance(text, str):
         raise NotFound("a reference is an href or a PRN, as text")
     parsed = parse(text)
-    if model is RepositoryVersion:
+    if kind is RepositoryVersion:
         return find_version(parsed, text)
-    if parsed.version is not None or not _fits(parsed, model, types):
+    if parsed.version is not None or not _fits(parsed, kind, types):
         raise NotFound(f"{text} leads to another kind of object than is needed here")
-    row = parsed.resource.model.get_or_none(parsed.resource.model._meta.primary_key == parsed.key)
+    model = parsed.resource.model
+    row = of_current_domain(model.select().where(model._meta.primary_key == parsed.key)).first()
     type_ = parsed.resource.type
     if row is None or (type_ is not None and getattr(row, "type", type_) != type_):
         raise NotFound(f"there is no object {text}")

@@ -1,9 +1,10 @@
 """peewee models of the core, one module per aggregate. The columns are in ``db/migrations``; a test holds both together."""
 
+from pulp_actor.domains import DEFAULT_DOMAIN_ID
 from pulp_actor.models.access import AccessPolicy, AccessToken, Role, RoleAssignment, Session
 from pulp_actor.models.alternate import AlternateContentFile, AlternateContentSource
 from pulp_actor.models.artifact import Artifact, Upload, UploadChunk
-from pulp_actor.models.base import DEFAULT_DOMAIN_ID, BaseModel, Domain
+from pulp_actor.models.base import BaseModel, Domain
 from pulp_actor.models.content import Content, ContentArtifact, DetailContent, RemoteArtifact
 from pulp_actor.models.distribution import ContentGuard, Distribution
 from pulp_actor.models.publication import Publication, PublishedArtifact, PublishedMetadata

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import datetime
-import uuid
 from typing import Any
 
 from peewee import BlobField, BooleanField, ForeignKeyField, Model, TextField, UUIDField
 from playhouse.postgres_ext import BinaryJSONField, DateTimeTZField
 
 from pulp_actor.db import database
+from pulp_actor.domains import current_domain_id
 from pulp_actor.identifiers import uuid7
 from pulp_actor.security.encryption import keyring
-
-DEFAULT_DOMAIN_ID = uuid.UUID("00000000-0000-7000-8000-000000000001")
 
 
 def utcnow() -> datetime.datetime:
@@ -70,6 +68,6 @@ class Domain(BaseModel):
 
 
 class DomainModel(BaseModel):
-    """A row that belongs to one domain."""
+    """A row that belongs to one domain: the one that it is made in."""
 
-    domain = ForeignKeyField(Domain, default=DEFAULT_DOMAIN_ID, index=False)
+    domain = ForeignKeyField(Domain, default=current_domain_id, index=False)

@@ -12,6 +12,7 @@ from peewee import BigIntegerField, ForeignKeyField, Model, TextField, UUIDField
 from playhouse.postgres_ext import DateTimeTZField
 
 from pulp_actor.db import database
+from pulp_actor.domains import current_domain_id
 from pulp_actor.identifiers import uuid7
 from pulp_actor.models.artifact import Artifact
 from pulp_actor.models.base import DomainModel, JSONField, utcnow
@@ -30,7 +31,7 @@ class DetailContent(Model):
     type's natural key can be a unique index."""
 
     content = ForeignKeyField(Content, primary_key=True, on_delete="CASCADE", column_name="content_id")
-    domain_id = UUIDField()
+    domain_id = UUIDField(default=current_domain_id)
 
     class Meta:
         database = database

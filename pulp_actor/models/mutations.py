@@ -14,10 +14,11 @@ import psycopg2
 from peewee import IntegrityError, Model, fn
 
 from pulp_actor.db import transaction
+from pulp_actor.domains import current_domain_id, of_current_domain
 from pulp_actor.errors import NotFound, ValidationError
 from pulp_actor.identifiers import ResourceType
 from pulp_actor.models.alternate import AlternateContentFile, AlternateContentSource
-from pulp_actor.models.base import DEFAULT_DOMAIN_ID, utcnow
+from pulp_actor.models.base import utcnow
 from pulp_actor.models.content import Content, DetailContent
 from pulp_actor.models.distribution import ContentGuard, Distribution
 from pulp_actor.models.publication import Publication
@@ -94,8 +95,9 @@ def _create(resource: ResourceType, data: Data) -> Model:
 
 
 def get(resource: ResourceType, key: Any) -> Model:
-    """The row of an object. Raises NotFound."""
-    row = resource.model.get_or_none(resource.model._meta.primary_key == key)
+    """The row of an object of the current domain. Raises NotFound."""
+    model = resource.model
+    row = of_current_domain(model.select().where(model._meta.primary_key == key)).first()
     if row is None or (resource.type is not None and getattr(row, "type", resource.type) != resource.type):
         raise NotFound(f"there is no {resource.path} {key}")
     return row
@@ -139,7 +141,7 @@ def delete(resource: ResourceType, key: Any) -> None:
     model = resource.model
     with transaction():
         try:
-            model.delete().where(model._meta.primary_key == key).execute()
+            of_current_domain(model.delete().where(model._meta.primary_key == key)).execute()
         except IntegrityError as error:
             table = getattr(getattr(error.__cause__, "diag", None), "table_name", None) or "object"
             raise ValidationError({"detail": f"This cannot be deleted: a {table.replace('_', ' ')} needs it."}) from None
@@ -156,7 +158,7 @@ def _differs(row: Model, column: str, value: Any) -> bool:
 def _check_unique(model: type[Model], column: str, data: Mapping[str, Any], current: Model | None) -> None:
     query = model.select().where(getattr(model, column) == data[column])
     if "domain" in model._meta.fields:
-        domain = data.get("domain_id") or getattr(current, "domain_id", DEFAULT_DOMAIN_ID)
+        domain = data.get("domain_id") or getattr(current, "domain_id", current_domain_id())
         query = query.where(model.domain == domain)  # type: ignore[attr-defined]
     if current is not None:
         query = query.where(model._meta.primary_key != current.get_id())
@@ -206,7 +208,7 @@ def check_base_path(data: Data, current: Distribution | None) -> None:
         return
     segments = path.split("/")
     above = ["/".join(segments[:end]) for end in range(1, len(segments) + 1)]
-    domain = data.get("domain_id") or getattr(current, "domain_id", DEFAULT_DOMAIN_ID)
+    domain = data.get("domain_id") or getattr(current, "domain_id", current_domain_id())
     query = Distribution.select(Distribution.name, Distribution.base_path).where(
         Distribution.domain == domain,
         Distribution.base_path.in_(above) | fn.STARTS_WITH(Distribution.base_path, f"{path}/"),

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from pulp_actor.db import transaction
+from pulp_actor.domains import current_domain_id
 from pulp_actor.errors import ValidationError
 from pulp_actor.identifiers import ResourceType
 from pulp_actor.models.artifact import Artifact
-from pulp_actor.models.base import DEFAULT_DOMAIN_ID, utcnow
+from pulp_actor.models.base import utcnow
 from pulp_actor.models.content import Content, ContentArtifact, DetailContent
 
 
@@ -52,7 +53,7 @@ def _value(name: str, artifact: Artifact, data: Mapping[str, Any]) -> Any:
 
 
 def _find(model: type[DetailContent], columns: Mapping[str, Any]) -> DetailContent | None:
-    query = model.select().where(model.domain_id == DEFAULT_DOMAIN_ID)
+    query = model.select().where(model.domain_id == current_domain_id())
     for name, value in columns.items():
         query = query.where(getattr(model, name) == value)
     return query.first()
@@ -63,7 +64,7 @@ def _insert(
 ) -> DetailContent:
     model: type[DetailContent] = resource.model
     content = Content.create(type=resource.type, pulp_labels=data.get("pulp_labels") or {})
-    row = {"content": content.id, "domain_id": DEFAULT_DOMAIN_ID, **columns}
+    row = {"content": content.id, "domain_id": current_domain_id(), **columns}
     if not list(model.insert(**row).on_conflict_ignore().returning(model.content).execute()):
         # Somebody else made the same unit meanwhile; theirs it is.
         content.delete_instance()

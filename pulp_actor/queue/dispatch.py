@@ -16,6 +16,7 @@ from peewee import DataError
 from psycopg2.extras import Json
 
 from pulp_actor.db import database, transaction
+from pulp_actor.domains import current_domain_id, domain_with, in_domain
 from pulp_actor.logs import correlation_id
 from pulp_actor.models.base import utcnow
 from pulp_actor.queue.actors import platform_broker
@@ -49,7 +50,8 @@ def dispatch(
         args, kwargs: the actor's arguments; must encode as JSON.
         exclusive, shared: names of the resources to lock; those the actor declares are added.
         immediate: run it here and now, inside the transaction, if its locks are free; else it is dispatched as usual.
-        created_by, task_group, domain: keys; taken from the current task where there is one and they are not given.
+        created_by, task_group: keys; taken from the current task where there is one and they are not given.
+        domain: the key of the domain to work in; the current one when None.
         priority: smaller goes first; the actor's own when None.
         delay: seconds before it joins the line.
         diagnostics: what it shall record about itself.
@@ -68,7 +70,7 @@ def dispatch(
         "created_by": created_by if created_by is not None else parent.created_by,
         "cid": correlation_id.get() or parent.logging_cid,
         "parent": _text(parent.id), "task_group": _text(task_group or parent.group_id),
-        "domain": _text(domain or parent.domain_id), "diagnostics": list(diagnostics),
+        "domain": str(domain or current_domain_id()), "diagnostics": list(diagnostics),
     }
     if priority is not None:
         options["priority"] = priority
@@ -108,7 +110,7 @@ def _call(context: CurrentTask, function: Callable[..., Any], message: Message) 
     """(state, result, error) of an actor called in a savepoint of the current transaction."""
     token = _current.set(context)
     try:
-        with transaction():
+        with in_domain(domain_with(context.domain_id)), transaction():
             result = function(*message.args, **message.kwargs)
             _check_storable(result)
             return "completed", result, None

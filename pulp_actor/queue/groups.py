@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from pulp_actor.db import connected, database, load_queries, transaction
+from pulp_actor.domains import current_domain_id
 from pulp_actor.errors import NotFound
 from pulp_actor.identifiers import uuid7
 from pulp_actor.queue.actors import platform_broker
-from pulp_actor.queue.context import current_task
 
 SQL = load_queries("pulp_actor.queue", "groups.sql")
 
@@ -40,7 +40,7 @@ def new_group(description: str, *, domain: UUID | None = None) -> UUID:
     """Make a task group, to be ended by `finish_group`. Returns its key."""
     key = uuid7()
     with connected():
-        database.execute_sql(SQL.new_group, (key, description, domain or current_task().domain_id))
+        database.execute_sql(SQL.new_group, (key, description, domain or current_domain_id()))
     return key
 
 

@@ -2,7 +2,7 @@
 
 -- name: new_group
 INSERT INTO task_group (id, description, domain_id)
-VALUES (%s, %s, coalesce(%s, '00000000-0000-7000-8000-000000000001'::uuid))
+VALUES (%s, %s, %s)
 
 -- name: finish_group
 -- Nothing more will be dispatched into a group.

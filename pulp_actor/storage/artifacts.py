@@ -12,8 +12,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from pulp_actor.db import database, load_queries, transaction
+from pulp_actor.domains import current_domain_id
 from pulp_actor.identifiers import uuid7
-from pulp_actor.models import DEFAULT_DOMAIN_ID, Artifact
+from pulp_actor.models import Artifact
 from pulp_actor.models.artifact import DIGESTS
 from pulp_actor.storage.base import TemporaryFile, artifact_key
 from pulp_actor.storage.stores import get_storage
@@ -47,7 +48,7 @@ def store_artifacts(
     """
     if not temporaries:
         return []
-    domain_id = domain_id or DEFAULT_DOMAIN_ID
+    domain_id = domain_id or current_domain_id()
     storage = get_storage(domain_id)
     digests = [temporary.digests for temporary in temporaries]
     unique = {found["sha256"]: (temporary, found) for temporary, found in zip(temporaries, digests, strict=True)}
@@ -83,7 +84,7 @@ def remove_artifacts(ids: Sequence[uuid.UUID]) -> int:
 
 def remove_files(files: Sequence[str], domain_id: uuid.UUID | None = None) -> None:
     """Delete those of some artifact files that no row names: also for files that a crash left behind."""
-    domain_id = domain_id or DEFAULT_DOMAIN_ID
+    domain_id = domain_id or current_domain_id()
     storage = get_storage(domain_id)
     with transaction():
         database.execute_sql(_sql.lock_removal, (STORE_LOCK,))

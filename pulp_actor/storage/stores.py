@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pulp_actor.db import connected
+from pulp_actor.domains import DEFAULT_DOMAIN_ID, current_domain_id
 from pulp_actor.errors import ConfigurationError, NotFound
-from pulp_actor.models import DEFAULT_DOMAIN_ID, Domain
+from pulp_actor.models import Domain
 from pulp_actor.settings import settings
 from pulp_actor.storage.base import Storage
 from pulp_actor.storage.local import LocalStorage
@@ -24,13 +25,13 @@ _lock = threading.Lock()
 
 
 def get_storage(domain_id: uuid.UUID | None = None) -> Storage:
-    """The store of a domain; None stands for the default domain, whose store the setting ``STORAGE`` describes.
+    """The store of a domain; None stands for the current one. The setting ``STORAGE`` describes the default domain's.
 
     Raises:
         ConfigurationError: the description of the store cannot work.
         NotFound: there is no such domain.
     """
-    domain_id = domain_id or DEFAULT_DOMAIN_ID
+    domain_id = domain_id or current_domain_id()
     # The data directory is part of the key, because tests move it.
     key = (domain_id, str(settings.data_dir))
     store = _stores.get(key)
