@@ -16,7 +16,7 @@ from contextvars import ContextVar, Token
 from functools import cache
 from typing import Any
 
-from peewee import ForeignKeyField
+from peewee import Field, ForeignKeyField
 
 from pulp_actor.db import connected, database
 from pulp_actor.db.listen import ListenHub
@@ -146,34 +146,33 @@ def get_domain(key: uuid.UUID | None) -> DomainKey | None:
 
 @cache
 def belongs_to_domain(model: Any) -> bool:
-    """Whether the rows of a peewee model belong to a domain: because they say to which, or because a row that they need
+    """Whether the rows of a peewee model belong to a domain: because each says to which, or because a row that it needs
     does. Users, groups, roles, workers and the domains themselves belong to the whole installation."""
-    return _owner(model) is not None or bool({"domain", "domain_id"} & model._meta.fields.keys())
+    return _owner(model) is not None
 
 
 @cache
-def _owner(model: Any) -> ForeignKeyField | None:
-    """The column that names the row with which ``model``'s belongs to a domain, where it does not say so itself."""
-    if {"domain", "domain_id"} & model._meta.fields.keys():
-        return None
-    for field in model._meta.sorted_fields:
-        needed = isinstance(field, ForeignKeyField) and not field.null and field.rel_model is not model
-        if needed and belongs_to_domain(field.rel_model):
+def _owner(model: Any) -> Field | None:
+    """The column that says to which domain a row belongs, or that names the row with which it does."""
+    needed = [field for field in model._meta.sorted_fields if not field.null]
+    for field in needed:
+        if field.name in ("domain", "domain_id"):
+            return field
+    for field in needed:
+        leads_on = isinstance(field, ForeignKeyField) and field.rel_model is not model
+        if leads_on and belongs_to_domain(field.rel_model):
             return field
     return None
 
 
 def belongs_to(model: Any, domain: Any) -> Any:
-    """The condition that a row of ``model`` belongs to the domain with key ``domain``. A row that may say that it belongs to
-    no domain in particular belongs to each. For models of `belongs_to_domain` only."""
-    column = model._meta.fields.get("domain") or model._meta.fields.get("domain_id")
-    if column is not None:
-        condition = column == domain
-        return condition | column.is_null() if column.null else condition
+    """The condition that a row of ``model`` belongs to the domain with key ``domain``. For models of `belongs_to_domain`."""
     owner = _owner(model)
     assert owner is not None
-    target = owner.rel_model
-    return owner.in_(target.select(owner.rel_field).where(belongs_to(target, domain)))
+    if owner.name in ("domain", "domain_id"):
+        return owner == domain
+    target: Any = owner.rel_model  # type: ignore[attr-defined]
+    return owner.in_(target.select(target._meta.primary_key).where(belongs_to(target, domain)))
 
 
 def of_current_domain(query: Any) -> Any:

@@ -15,9 +15,9 @@ from peewee import SQL as RawSQL
 from peewee import Expression, IntegerField, Model, Select, Value, fn
 
 from pulp_actor.db import database
+from pulp_actor.domains import belongs_to_domain, current_domain_id
 from pulp_actor.identifiers import ResourceType, registry
 from pulp_actor.models import (
-    DEFAULT_DOMAIN_ID,
     AccessPolicy,
     Content,
     ContentGuard,
@@ -49,14 +49,9 @@ def permission_name(resource: ResourceType, verb: str) -> str:
     return f"{app}.{verb}_{model}"
 
 
-def current_domain_id() -> UUID:
-    """The domain that the request or task is in."""
-    return DEFAULT_DOMAIN_ID
-
-
 def domain_of(model: type[Model]) -> UUID | None:
     """The current domain, if objects of ``model`` are in domains."""
-    return current_domain_id() if "domain" in model._meta.fields or "domain_id" in model._meta.fields else None
+    return current_domain_id() if belongs_to_domain(model) else None
 
 
 def on_object(account: Account, resource: ResourceType, key: Any) -> frozenset[str]:
