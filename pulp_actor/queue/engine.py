@@ -10,7 +10,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -137,7 +137,7 @@ class Engine:
 
     def dispatch(self, specs: Iterable[TaskSpec], *, cursor: Any = None) -> None:
         """Write tasks, locks and messages: all or nothing."""
-        self.execute(SQL.dispatch, (json.dumps([asdict(spec) for spec in specs], default=str),), cursor=cursor)
+        self.execute(SQL.dispatch, (json.dumps([vars(spec) for spec in specs], default=str),), cursor=cursor)
 
     def claim(self, queue: str, worker: UUID) -> Claim | None:
         """The next message of ``queue``, now running under ``worker``'s lease, or None."""

@@ -49,19 +49,21 @@ CREATE OR REPLACE FUNCTION task_enqueue(p_task uuid, p_actor text, p_queue text,
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     key text := p_priority || ' ' || p_fair_key;
-    turn bigint;
 BEGIN
-    SELECT tag + task_turn() INTO turn FROM dramatiq.queue
-    WHERE fair_key = key AND state = 'queued' ORDER BY fair_key DESC, tag DESC LIMIT 1;
-    turn := greatest(turn, dramatiq.virtual_time());
     INSERT INTO dramatiq.queue (message_id, queue_name, state, message, fair_key, tag, rank)
-    VALUES (
+    SELECT
         p_task, p_queue, 'queued',
         jsonb_build_object(
             'queue_name', p_queue, 'actor_name', p_actor, 'args', '[]'::jsonb, 'kwargs', '{}'::jsonb,
             'options', '{}'::jsonb, 'message_id', p_task, 'message_timestamp', 0),
         key, turn, turn + p_priority * task_priority_step()
-    )
+    FROM (
+        SELECT greatest(
+            (SELECT tag + task_turn() FROM dramatiq.queue
+             WHERE fair_key = key AND state = 'queued' ORDER BY fair_key DESC, tag DESC LIMIT 1),
+            (SELECT last_value FROM dramatiq.clock)
+        ) AS turn OFFSET 0
+    ) AS next
     -- A result of an earlier attempt may hold the row.
     ON CONFLICT (message_id) DO UPDATE SET
         state = 'queued', queue_name = excluded.queue_name, message = excluded.message,
@@ -159,10 +161,12 @@ DECLARE
     blockers_now integer;
     attempts integer;
 BEGIN
-    PERFORM task_lock(
-        ARRAY(SELECT DISTINCT r FROM jsonb_array_elements(p_tasks) AS x, jsonb_array_elements_text(x -> 'exclusive') AS r),
-        ARRAY(SELECT DISTINCT r FROM jsonb_array_elements(p_tasks) AS x, jsonb_array_elements_text(x -> 'shared') AS r)
-    );
+    IF p_tasks @? '$[*].exclusive[*]' OR p_tasks @? '$[*].shared[*]' THEN
+        PERFORM task_lock(
+            ARRAY(SELECT DISTINCT r FROM jsonb_array_elements(p_tasks) AS x, jsonb_array_elements_text(x -> 'exclusive') AS r),
+            ARRAY(SELECT DISTINCT r FROM jsonb_array_elements(p_tasks) AS x, jsonb_array_elements_text(x -> 'shared') AS r)
+        );
+    END IF;
     FOR t IN
         SELECT * FROM jsonb_to_recordset(p_tasks) AS x (
             id uuid, actor text, queue text, message text, exclusive text[], shared text[], priority integer,

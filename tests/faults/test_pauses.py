@@ -104,6 +104,25 @@ def test_a_stopped_housekeeper_is_put_out_of_office(lab: Lab, figure: Callable[[
     invariants.check(lab)
 
 
+def test_the_tasks_of_a_stopped_housekeeper_are_rescued_as_soon_as_those_of_others(
+    lab: Lab, figure: Callable[[str, float], None]
+) -> None:
+    lease = 12
+    sleeper = lab.workers(1, settings={"WORKER_TTL": lease})
+    eventually(lambda: "elected" in sleeper.log, 10)
+    task = lab.send("nap", 600, exclusive=["a"])
+    lab.await_begin(task)
+    lab.workers(1, settings={"WORKER_TTL": lease})
+    for pid in (sleeper.pid, *sleeper.children):
+        os.kill(pid, signal.SIGSTOP)
+    elapsed = stopwatch()
+    assert lab.await_end(task, 3 * lease)["state"] == "failed"
+    figure("stopped housekeeper to its task rescued (lease 12 s)", elapsed())
+    assert elapsed() < lease + 5
+    for pid in (*sleeper.children, sleeper.pid):
+        os.kill(pid, signal.SIGCONT)
+
+
 def test_a_process_of_the_stock_command_that_slept_past_its_lease_goes_on_as_somebody_new(lab: Lab) -> None:
     stock = lab.stock(environment={"PULP_WORKER_TTL": "6"})
     ((pid, name),) = lab.sql("SELECT pid, id::text FROM worker WHERE gone_at IS NULL")
