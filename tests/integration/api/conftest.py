@@ -15,7 +15,11 @@ from pulp_actor.db import connected
 from pulp_actor.db import database as pool
 from pulp_actor.identifiers import api_prefix
 from pulp_actor.models import User
+from pulp_actor.security.encryption import keyring
 from pulp_actor.security.passwords import hash_password
+from pulp_actor.settings import settings
+from tests.support.api_world import ApiWorld
+from tests.support.postgres import Server, bound
 
 PASSWORD = "a password"
 PASSWORD_HASH = hash_password(PASSWORD)
@@ -97,6 +101,22 @@ def api(app: Any, admin: None) -> Client:
 @pytest.fixture
 def anonymous(app: Any, admin: None) -> Client:
     return Client(app, "")
+
+
+@pytest.fixture(scope="module")
+def world(app: Any, postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiWorld]:
+    """A database of the module's own with some objects of every type. It is bound for the whole module: no test of it may
+    ask for ``database``."""
+    directory = tmp_path_factory.mktemp("world")
+    with settings.override(DATA_DIR=str(directory)), postgres.migrated() as url, bound(url):
+        keyring.forget()
+        keyring.create()
+        with connected():
+            User.create(username="admin", password=PASSWORD_HASH, is_superuser=True, is_staff=True)
+        found = ApiWorld(Client(app))
+        found.fill()
+        yield found
+    keyring.forget()
 
 
 @contextmanager
