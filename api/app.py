@@ -10,6 +10,7 @@ from api.errors import add_error_handlers
 from api.metering import Metering, MetricsResource
 from api.middleware import RequestScope
 from api.routes import add_routes, all_endpoints, root_endpoint
+from api.tracing import Tracing
 from pulp_actor.plugins import load_plugins
 from pulp_actor.queue import load_actors
 
@@ -22,6 +23,7 @@ def make_app() -> falcon.App:
     endpoints = all_endpoints()
     app.add_middleware(Metering())
     app.add_middleware(RequestScope())
+    app.add_middleware(Tracing())
     app.add_middleware(Browsable(endpoints))
     app.req_options.auto_parse_qs_csv = False
     app.req_options.keep_blank_qs_values = True

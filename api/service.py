@@ -10,7 +10,7 @@ from gunicorn.app.base import BaseApplication
 
 from api.app import make_app
 from api.auth import accounts
-from pulp_actor import domains
+from pulp_actor import domains, tracing
 from pulp_actor.bootstrap import bootstrap
 from pulp_actor.db.listen import ListenHub
 from pulp_actor.errors import ConfigurationError
@@ -63,6 +63,7 @@ def _release_slot(_server: Any, worker: Any) -> None:
 
 def _enter(worker: Any) -> None:
     """A worker process is ready: it shows that it is online, and hears when users change."""
+    tracing.start("pulp-api")
     worker.presence = presence.register("api")
     worker.hub = ListenHub(application_name="pulp-api listen")
     accounts.listen(worker.hub)
@@ -75,6 +76,7 @@ def _leave(server: Any, worker: Any) -> None:
         here = getattr(worker, name, None)
         if here is not None:
             here.stop()
+    tracing.stop()
 
 
 def main() -> None:

@@ -24,6 +24,7 @@ from content.probes import PAGES
 from content.resolve import Resolver
 from content.serve import Damaged, Sender
 from content.views import File, View
+from pulp_actor import tracing
 from pulp_actor.db.listen import ListenHub
 from pulp_actor.errors import PulpActorError
 from pulp_actor.logs import get_logger
@@ -68,8 +69,10 @@ class ContentServer:
         started = time.perf_counter()
         status = GONE
         try:
-            response = await self._handle(request)
-            status = response.status
+            with tracing.span("GET", "server", request.headers.get("traceparent", "")) as span:
+                response = await self._handle(request)
+                status = response.status
+                span.set(http__request__method=request.method, url__path=request.path, http__response__status_code=status)
         finally:
             tally.answered(status, time.perf_counter() - started)
         if isinstance(response, web.Response) and isinstance(response.body, bytes) and request.method == "GET":

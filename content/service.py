@@ -26,6 +26,7 @@ from aiohttp import web
 from content.access import AccessLogger
 from content.app import ContentServer
 from content.metering import tally
+from pulp_actor import tracing
 from pulp_actor.bootstrap import bootstrap
 from pulp_actor.db.listen import ListenHub
 from pulp_actor.errors import ConfigurationError
@@ -111,6 +112,7 @@ async def serve(listener: socket.socket, stop: asyncio.Event | None = None) -> N
     hub = ListenHub(settings.DATABASE_URL, application_name="pulp-content listen")
     server = ContentServer(hub)
     hub.start()
+    tracing.start("pulp-content")
     presence = register("content")
     access = logging.getLogger("content.access") if settings.CONTENT_ACCESS_LOG else None
     runner = web.ServerRunner(
@@ -128,6 +130,7 @@ async def serve(listener: socket.socket, stop: asyncio.Event | None = None) -> N
         counting.cancel()
         await asyncio.to_thread(presence.stop)
         await asyncio.to_thread(hub.stop)
+        await asyncio.to_thread(tracing.stop)
 
 
 def supervise(processes: int, host: str, port: int, reserved: socket.socket) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pulp_actor import tracing
 from pulp_actor.db import configure, database
 from pulp_actor.db.connection import check_server
 from pulp_actor.db.migrate import check
@@ -20,6 +21,7 @@ def bootstrap(*, check_schema: bool = True) -> None:
     configure_logging(settings.LOG_LEVEL, settings.LOG_FORMAT)
     if not settings.DATABASE_URL:
         raise ConfigurationError("no database is configured: set PULP_DATABASE_URL, or use `pulp-actor up`")
+    tracing.check()
     check_server(settings.DATABASE_URL)
     configure(settings.DATABASE_URL)
     load_plugins()

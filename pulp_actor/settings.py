@@ -119,6 +119,9 @@ SETTINGS: Mapping[str, Setting] = _table(
     # Observation
     Setting("WORKER_METRICS_BIND", str, "",
             "Address and port on which a worker service tells its metrics and its readiness; empty: nowhere."),
+    Setting("OTEL_ENDPOINT", str, "",
+            "URL of an OpenTelemetry collector for traces (OTLP over HTTP: http://host:4318/v1/traces); empty: none."),
+    Setting("OTEL_SAMPLE_RATIO", float, 1.0, "Share of the traces that are kept, from 0 to 1."),
     Setting("LOG_LEVEL", str, "INFO", "Least severe level that is logged."),
     Setting("LOG_FORMAT", str, "auto", "console, json or auto (console on a terminal)."),
 )

@@ -15,6 +15,7 @@ from dramatiq.message import Message
 from peewee import DataError
 from psycopg2.extras import Json
 
+from pulp_actor import tracing
 from pulp_actor.db import database, transaction
 from pulp_actor.domains import current_domain_id, domain_with, in_domain
 from pulp_actor.logs import correlation_id
@@ -72,6 +73,8 @@ def dispatch(
         "parent": _text(parent.id), "task_group": _text(task_group or parent.group_id),
         "domain": str(domain or current_domain_id()), "diagnostics": list(diagnostics),
     }
+    if trace := tracing.current():
+        options["traceparent"] = trace
     if priority is not None:
         options["priority"] = priority
     message = declared.message_with_options(args=tuple(args), kwargs=dict(kwargs or {}), **options)
@@ -110,7 +113,10 @@ def _call(context: CurrentTask, function: Callable[..., Any], message: Message) 
     """(state, result, error) of an actor called in a savepoint of the current transaction."""
     token = _current.set(context)
     try:
-        with in_domain(domain_with(context.domain_id)), transaction():
+        with (
+            in_domain(domain_with(context.domain_id)), transaction(),
+            tracing.span(f"task {message.actor_name}", messaging__message__id=message.message_id),
+        ):
             result = function(*message.args, **message.kwargs)
             _check_storable(result)
             return "completed", result, None

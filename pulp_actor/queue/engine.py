@@ -164,14 +164,14 @@ class Engine:
         """As `finish` and then `claim`, with one commit for both. What only the claim fails by undoes the end no more than
         it would have alone."""
         try:
-            rows = self.execute(SQL.finish_and_claim, (
+            rows = self.execute(SQL.finish_and_claim_timed if self.timed else SQL.finish_and_claim, (
                 claim.task, claim.worker, claim.attempt, state, _json(error), _json(result), False, queue))
         except psycopg2.Error as refusal:
             if refusal.pgcode not in (START_OVER, WORKER_GONE):
                 raise
             return self.finish(claim, state, error=error, result=result), None
-        done, task, attempt, message, foreign = rows[0]
-        return done, None if task is None else Claim(task, claim.worker, attempt, message, foreign)
+        done, task, attempt, message, *further = rows[0]
+        return done, None if task is None else Claim(task, claim.worker, attempt, message, *further)
 
     def finish_with(
         self, claim: Claim, state: str, followups: Sequence[TaskSpec], *, barrier: str | None = None,

@@ -22,8 +22,10 @@ from dramatiq import Worker
 from dramatiq.broker import Broker, MessageProxy
 from dramatiq.middleware import Middleware, Shutdown
 
+from pulp_actor import tracing
 from pulp_actor.logs import get_logger
 from pulp_actor.middleware.metering import Metering
+from pulp_actor.middleware.tracing import Tracing
 from pulp_actor.queue.actors import platform_broker
 from pulp_actor.queue.broker import TaskBroker
 from pulp_actor.queue.leases import Member
@@ -103,6 +105,8 @@ class Executor:
         broker = self._broker
         broker.engine.timed = True
         broker.add_middleware(Metering())
+        broker.add_middleware(Tracing())
+        tracing.start("pulp-worker")
         broker.add_middleware(Recycle(self._limits, lambda: self._leave("recycle")))
         if self._limits.burst:
             broker.on_idle = self._leave_if_idle
@@ -119,6 +123,7 @@ class Executor:
             thread.stop()  # all at once; `Worker.stop` would wait for one kind, then for the other
         worker.stop(timeout=int(UNWIND * 1000))
         broker.close()
+        tracing.stop()
         return RECYCLED if reason == "recycle" and not self._terminated else 0
 
     def _finish_tasks(self) -> None:

@@ -38,6 +38,18 @@ SELECT task_finish(%s, %s, %s, %s, %s, %s, %s)
 -- End a running task, and claim the next message of a queue under the same lease.
 SELECT * FROM task_finish_and_claim(%s, %s, %s, %s, %s, %s, %s, %s)
 
+-- name: finish_and_claim_timed
+-- As finish_and_claim, with the waits of claim_timed. A task that got its locks in this very statement is seen here as it
+-- was before.
+SELECT c.*, t.waits[1], t.waits[2] FROM task_finish_and_claim(%s, %s, %s, %s, %s, %s, %s, %s) AS c
+LEFT JOIN LATERAL (
+    SELECT ARRAY[
+        CASE WHEN exclusive <> '{}' OR shared <> '{}' THEN
+            extract(epoch FROM coalesce(unblocked_at, clock_timestamp()) - pulp_created) END,
+        extract(epoch FROM clock_timestamp() - coalesce(unblocked_at, clock_timestamp()))]::float[] AS waits
+    FROM task WHERE id = c.task_id
+) AS t ON true
+
 -- name: lock_with_task
 -- Lock some resources together with those of a task.
 SELECT task_lock(%s || exclusive, %s || shared, true) FROM task WHERE id = %s

@@ -16,6 +16,7 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
+from pulp_actor import tracing
 from pulp_actor.metrics.table import UPSTREAM_ERRORS, UPSTREAM_REQUESTS
 from pulp_actor.models import Remote
 from pulp_actor.security.outbound import AddressRefused, PathRefused, check_file_url, check_url
@@ -73,7 +74,7 @@ class Downloader:
         Raises:
             DownloadError: there is no good answer, or (while the chunks are read) the body breaks off.
         """
-        async with self._slot(url):
+        async with self._slot(url), _traced(url):
             response, close = await self._persist(url, lambda: self._answer(url, offset))
             try:
                 yield response
@@ -92,7 +93,7 @@ class Downloader:
         """
         transfer = _Transfer(url, get_storage(self.remote.domain_id), expected_size, expected_digests or {})  # type: ignore[attr-defined]
         try:
-            async with self._slot(url):
+            async with self._slot(url), _traced(url):
                 await self._persist(url, lambda: self._transfer(transfer))
             return transfer.finished()
         except BaseException:
@@ -274,6 +275,15 @@ class _Rate:
         self._next = at + self._interval
         if at > now:
             await asyncio.sleep(at - now)
+
+
+@asynccontextmanager
+async def _traced(url: str) -> AsyncIterator[None]:
+    """A span for a download, retries included; what may be secret in a URL stays out of it."""
+    parts = urlsplit(url)
+    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    with tracing.span("download", "client", url__full=shown, server__address=parts.hostname or ""):
+        yield
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
