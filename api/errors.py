@@ -12,9 +12,10 @@ import psycopg2
 from peewee import InterfaceError, OperationalError
 
 from api.auth import CHALLENGE
-from pulp_actor.errors import NotFound, ValidationError
+from pulp_actor.errors import NotFound, QuotaExceeded, ValidationError
 from pulp_actor.logs import get_logger
 from pulp_actor.queue import UnknownActor
+from pulp_actor.storage import StorageFull
 
 logger = get_logger(__name__)
 
@@ -41,6 +42,8 @@ def add_error_handlers(app: falcon.App) -> None:
     app.add_error_handler(ValidationError, _invalid)
     app.add_error_handler(NotFound, _not_found)
     app.add_error_handler(UnknownActor, _not_offered)
+    for full in (QuotaExceeded, StorageFull):
+        app.add_error_handler(full, _no_room)
 
 
 def _unexpected(request: falcon.Request, response: falcon.Response, error: Exception, params: Any) -> None:
@@ -80,6 +83,11 @@ def _invalid(request: falcon.Request, response: falcon.Response, error: Validati
 def _not_offered(request: falcon.Request, response: falcon.Response, error: UnknownActor, params: Any) -> None:
     logger.error("request failed", method=request.method, path=request.path, error=str(error))
     _answer(response, 403, {"detail": "This server does not offer this operation."})
+
+
+def _no_room(request: falcon.Request, response: falcon.Response, error: Exception, params: Any) -> None:
+    logger.warning("no room", method=request.method, path=request.path, error=str(error))
+    _answer(response, 507, {"detail": f"{str(error)[:1].upper()}{str(error)[1:]}."})
 
 
 def _not_found(request: falcon.Request, response: falcon.Response, error: NotFound, params: Any) -> None:

@@ -18,6 +18,7 @@ from api.core import (
     guards,
     openpgp,
     publications,
+    quotas,
     remotes,
     repositories,
     reserved,
@@ -44,7 +45,7 @@ def core_endpoints() -> list[Endpoint]:
         *alternates.generic_endpoints(), *publications.generic_endpoints(), *distributions.generic_endpoints(),
         *guards.guard_endpoints(), users.user_endpoint(),
         *users.group_endpoints(), *reserved.reserved_endpoints(), *openpgp.openpgp_endpoints(),
-        *space.space_endpoints(),
+        *space.space_endpoints(), quotas.quota_endpoint(),
         domains.domain_endpoint(),
     ]
 

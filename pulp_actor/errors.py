@@ -23,3 +23,7 @@ class ValidationError(PulpActorError):
 
 class NotFound(PulpActorError):
     """A reference that leads to nothing."""
+
+
+class QuotaExceeded(PulpActorError):
+    """More is to be stored than a quota allows; the text names the quota."""

@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("pulp_actor.cli.demo", "demo", "Mirror a small repository from nothing and check every byte of it."),
     "mirror": ("pulp_actor.cli.mirror", "mirror", "Mirror a repository of files and serve it, in one go."),
     "tasks": ("pulp_actor.cli.tasks", "tasks", "See and steer the task queue."),
+    "quota": ("pulp_actor.cli.quotas", "quota", "Say how much a domain or a repository may hold."),
+    "schedule": ("pulp_actor.cli.schedules", "schedule", "Have tasks dispatched by interval or by cron."),
     "migrate": ("pulp_actor.cli.admin", "migrate", "Bring the database up to date."),
     "settings": ("pulp_actor.cli.admin", "show_settings", "Show the settings in force and where each comes from."),
     "reset-admin-password": ("pulp_actor.cli.admin", "reset_admin_password", "Give the admin user a new password."),

@@ -16,9 +16,10 @@ from typing import Any
 
 import psycopg2
 import psycopg2.extensions
+from peewee import DatabaseError
 from playhouse.pool import PooledPostgresqlDatabase
 
-from pulp_actor.errors import ConfigurationError
+from pulp_actor.errors import ConfigurationError, PulpActorError, QuotaExceeded
 from pulp_actor.metrics.table import POOL_FAILURES, POOL_IDLE, POOL_IN_USE
 
 #: The oldest PostgreSQL major version the platform runs on.
@@ -30,6 +31,9 @@ KEEPALIVE: dict[str, Any] = {
     "options": "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3",
 }
 
+
+#: The errors that triggers of ours raise, by their SQLSTATE.
+REFUSALS: dict[str, type[PulpActorError]] = {"UQ001": QuotaExceeded}
 
 #: Every connection that this process opened and that is still in use, so that a forked child can let go of them.
 _opened: weakref.WeakSet[Any] = weakref.WeakSet()
@@ -56,6 +60,15 @@ class Database(PooledPostgresqlDatabase):
         POOL_IN_USE.set(len(self._in_use))
         POOL_IDLE.set(len(self._connections))
 
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        try:
+            return super().execute_sql(sql, params)
+        except DatabaseError as error:
+            refusal = _refusal(error)
+            if refusal is None:
+                raise
+            raise refusal from error
+
     def forget_connections(self) -> None:
         """Start over with an empty pool, as a forked child must: the connections are its parent's."""
         self._pool_lock = threading.RLock()
@@ -76,6 +89,13 @@ class Database(PooledPostgresqlDatabase):
     @property
     def url(self) -> str:
         return self.database or ""
+
+
+def _refusal(error: DatabaseError) -> PulpActorError | None:
+    """What one of our own triggers wants to say to the user, if it was one."""
+    cause = error.__cause__ or error.__context__
+    kind = REFUSALS.get(getattr(cause, "pgcode", None) or "")
+    return None if kind is None else kind(getattr(cause, "diag").message_primary or str(cause))  # noqa: B009
 
 
 def is_alive(conn: Any) -> bool:

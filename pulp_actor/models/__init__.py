@@ -8,6 +8,7 @@ from pulp_actor.models.base import BaseModel, Domain
 from pulp_actor.models.content import Content, ContentArtifact, DetailContent, RemoteArtifact
 from pulp_actor.models.distribution import ContentGuard, Distribution
 from pulp_actor.models.publication import Publication, PublishedArtifact, PublishedMetadata
+from pulp_actor.models.quota import Quota
 from pulp_actor.models.remote import Remote
 from pulp_actor.models.repository import Repository, RepositoryContent, RepositoryVersion
 from pulp_actor.models.user import Group, GroupMember, User
@@ -15,6 +16,7 @@ from pulp_actor.models.user import Group, GroupMember, User
 __all__ = [
     "DEFAULT_DOMAIN_ID", "AccessPolicy", "AccessToken", "AlternateContentFile", "AlternateContentSource", "Artifact",
     "BaseModel", "Content", "ContentArtifact", "ContentGuard", "DetailContent", "Distribution", "Domain", "Group",
-    "GroupMember", "Publication", "PublishedArtifact", "PublishedMetadata", "Remote", "RemoteArtifact", "Repository",
-    "RepositoryContent", "RepositoryVersion", "Role", "RoleAssignment", "Session", "Upload", "UploadChunk", "User",
+    "GroupMember", "Publication", "PublishedArtifact", "PublishedMetadata", "Quota", "Remote", "RemoteArtifact",
+    "Repository", "RepositoryContent", "RepositoryVersion", "Role", "RoleAssignment", "Session", "Upload", "UploadChunk",
+    "User",
 ]

@@ -5,6 +5,7 @@ from pulp_actor.models.access import AccessPolicy, Role
 from pulp_actor.models.artifact import Artifact, Upload
 from pulp_actor.models.base import Domain
 from pulp_actor.models.distribution import ContentGuard, Distribution
+from pulp_actor.models.quota import Quota
 from pulp_actor.models.repository import Repository, RepositoryVersion
 from pulp_actor.models.user import Group, User
 from pulp_actor.queue.models import Task, TaskGroup, TaskSchedule, Worker
@@ -16,6 +17,7 @@ USER = registry.register(ResourceType(User, "users", "auth.user"))
 GROUP = registry.register(ResourceType(Group, "groups", "core.group"))
 ROLE = registry.register(ResourceType(Role, "roles", "core.role"))
 ACCESS_POLICY = registry.register(ResourceType(AccessPolicy, "access_policies", "core.accesspolicy"))
+QUOTA = registry.register(ResourceType(Quota, "quotas", "core.quota"))
 #: Versions live below their repository (`identifiers.version_href`); the path here is the list over all of them.
 REPOSITORY_VERSION = registry.register(
     ResourceType(RepositoryVersion, "repository_versions", "core.repositoryversion"))

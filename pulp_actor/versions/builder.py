@@ -21,6 +21,7 @@ from pulp_actor.identifiers import uuid7
 from pulp_actor.logs import get_logger
 from pulp_actor.models import Repository, RepositoryVersion
 from pulp_actor.models.base import utcnow
+from pulp_actor.quotas import check_repository
 from pulp_actor.versions.deletion import retain_versions
 from pulp_actor.versions.members import detail_models
 
@@ -54,6 +55,7 @@ def new_version(
     Raises:
         PathTaken: two of the units that are added exclude each other, or ``overwrite`` is off and one has a rival.
         ContentGone: a unit that was added does not exist any more.
+        QuotaExceeded: the version would hold more than the repository may.
     """
     builder = VersionBuilder(repository, base_version, overwrite=overwrite)
     builder.discard()
@@ -221,6 +223,7 @@ class VersionBuilder:
             },
         )
         run.count(SQL.next_number)
+        check_repository(self.repository.id)
         retain_versions(self.repository.id)
         return version
 

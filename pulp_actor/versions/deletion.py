@@ -8,6 +8,7 @@ from pulp_actor.db import database, load_queries, transaction
 from pulp_actor.errors import ValidationError
 from pulp_actor.models import Repository, RepositoryVersion
 from pulp_actor.models.base import utcnow
+from pulp_actor.quotas import recount_repository
 
 SQL = load_queries("pulp_actor.versions", "versions.sql")
 
@@ -27,6 +28,7 @@ def delete_version(version: RepositoryVersion) -> None:
         if after is None:
             database.execute_sql(SQL.drop_added, parameters)
             database.execute_sql(SQL.undo_removed, parameters)
+            recount_repository(version.repository_id)  # type: ignore[attr-defined]
         else:
             _hand_over(parameters | {"next": after})
         RepositoryVersion.delete().where(RepositoryVersion.id == version.id).execute()
