@@ -18,9 +18,8 @@ NOT_DRIVEN = {
     "content-guard rbac assign": "access control brings it", "content-guard rbac remove": "access control brings it",
     "domain *": "domains bring it", "export *": "exchange brings it", "exporter *": "exchange brings it",
     "importer *": "exchange brings it", "upstream-pulp *": "exchange brings it",
-    "signing-service *": "exchange brings it", "file acs *": "alternate content sources bring it",
-    "task-group show": "exchange brings the groups",
-    "repository reclaim": "data operations bring it", "vulnerability-report *": "not there yet",
+    "signing-service *": "exchange brings it",
+    "vulnerability-report *": "not there yet",
 }
 
 

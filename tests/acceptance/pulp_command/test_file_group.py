@@ -147,3 +147,36 @@ def test_labels_of_a_unit(pulp, fresh, tmp_path):
     assert pulp.run("file", "content", "label", "show", *href, "--key", "team").stdout.strip() == "a"
     pulp("file", "content", "label", "unset", *href, "--key", "team")
     assert pulp("file", "content", "show", *href)["pulp_labels"] == {}
+
+
+@drives("file acs create", "file acs show", "file acs list", "file acs update", "file acs path add", "file acs path remove",
+        "file acs refresh", "file acs destroy", "task-group list", "task-group show")
+def test_an_alternate_content_source(pulp, fresh, origin):
+    name = fresh("source")
+    url = origin.publish(name, make_files(2, name)).removesuffix("PULP_MANIFEST")
+    pulp("file", "remote", "create", "--name", name, "--url", url, "--policy", "on_demand")
+    pulp("file", "acs", "create", "--name", name, "--remote", name, "--path", "PULP_MANIFEST", "--path", "elsewhere")
+    pulp("file", "acs", "path", "remove", "--acs", name, "--path", "elsewhere")
+    pulp("file", "acs", "path", "add", "--acs", name, "--path", "here")
+    assert sorted(pulp("file", "acs", "show", "--acs", name)["paths"]) == ["PULP_MANIFEST", "here"]
+    pulp("file", "acs", "path", "remove", "--acs", name, "--path", "here")
+    pulp("file", "acs", "update", "--acs", name, "--remote", name)
+    pulp("file", "acs", "refresh", "--acs", name)
+    groups = [one for one in pulp("task-group", "list", "--limit", "100") if name in one["description"]]
+    assert pulp("task-group", "show", "--href", groups[0]["pulp_href"])["completed"] == 1
+    assert pulp("file", "acs", "show", "--acs", name)["last_refreshed"]
+    assert name in {one["name"] for one in pulp("file", "acs", "list")}
+    pulp("file", "acs", "destroy", "--acs", name)
+    assert name not in {one["name"] for one in pulp("file", "acs", "list")}
+
+
+@drives("repository reclaim")
+def test_space_is_reclaimed_and_files_come_back(pulp, platform, synced):
+    name, files = synced
+    unit = pulp("file", "content", "list", "--limit", "1", "--relative-path", next(iter(files)), "--repository-version",
+                pulp("file", "repository", "version", "show", "--repository", name)["pulp_href"])[0]
+    assert unit["artifact"]
+    pulp("repository", "reclaim", "--repository", f"file:file:{name}")
+    assert pulp("file", "content", "show", "--href", unit["pulp_href"])["artifact"] is None
+    pulp("file", "distribution", "create", "--name", name, "--base-path", name, "--repository", f"file:file:{name}")
+    assert platform.served_digest(f"{name}/{unit['relative_path']}") == unit["sha256"]
