@@ -28,6 +28,7 @@ from api.core import (
     tasks,
     uploads,
     users,
+    vulnerabilities,
     workers,
 )
 from api.endpoints import ANYONE, Endpoint, Operation
@@ -46,7 +47,7 @@ def core_endpoints() -> list[Endpoint]:
         *guards.guard_endpoints(), users.user_endpoint(),
         *users.group_endpoints(), *reserved.reserved_endpoints(), *openpgp.openpgp_endpoints(),
         *space.space_endpoints(), quotas.quota_endpoint(),
-        domains.domain_endpoint(),
+        domains.domain_endpoint(), vulnerabilities.report_endpoint(),
     ]
 
 

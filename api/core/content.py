@@ -27,10 +27,11 @@ from pulp_actor.models import (
     PublishedMetadata,
     RepositoryContent,
     RepositoryVersion,
+    VulnerabilityReport,
 )
 from pulp_actor.models.artifact import DIGESTS
 from pulp_actor.models.base import utcnow
-from pulp_actor.models.resources import ARTIFACT
+from pulp_actor.models.resources import ARTIFACT, VULNERABILITY_REPORT
 
 #: The core's own types of content, which are there to be filtered by whether or not there are any.
 CORE_TYPES = (
@@ -58,6 +59,17 @@ def show_artifact(row: Row) -> str | None:
     return None if row["artifact_id"] is None else href_of(ARTIFACT, row["artifact_id"])
 
 
+def _report(row: Row) -> str | None:
+    key = row.get("vulnerability_report_id")
+    return None if key is None else href_of(VULNERABILITY_REPORT, key)
+
+
+def report_key() -> Any:
+    """The column with the key of what is known against a unit, which its schema shows."""
+    report = VulnerabilityReport.select(VulnerabilityReport.id).where(VulnerabilityReport.content == Content.id)
+    return report.alias("vulnerability_report_id")
+
+
 class ContentSchema(ObjectSchema):
     """A unit of any type; a plugin's schema derives from it."""
 
@@ -67,7 +79,7 @@ class ContentSchema(ObjectSchema):
     pulp_href = Text(format="uri", read_only=True, show=_href, help="Where the unit is.")
     prn = Text(read_only=True, show=_prn, help="The name of the unit, which stays when servers move.")
     pulp_labels = Labels(help="Labels of the unit.")
-    vuln_report = Text(format="uri", read_only=True, show=lambda row: None, help="What is known against it.")
+    vuln_report = Text(format="uri", read_only=True, show=_report, help="What is known against it.")
 
 
 def _artifacts(row: Row) -> dict[str, str | None]:
@@ -89,7 +101,8 @@ def any_content_rows() -> Select:
     artifacts = ContentArtifact.select(
         fn.JSONB_AGG(fn.JSONB_BUILD_OBJECT("path", ContentArtifact.relative_path, "id", ContentArtifact.artifact))
     ).where(ContentArtifact.content == Content.id)
-    return Content.select(*columns(Content), artifacts.alias("artifacts")).where(Content.type.in_(list(content_types())))
+    query = Content.select(*columns(Content), artifacts.alias("artifacts"), report_key())
+    return query.where(Content.type.in_(list(content_types())))
 
 
 def content_rows(model: type[DetailContent], type_: str) -> Select:
@@ -100,7 +113,7 @@ def content_rows(model: type[DetailContent], type_: str) -> Select:
     digests = [getattr(Artifact, name).alias(f"artifact_{name}") for name in DIGESTS]
     own = [f for f in model._meta.sorted_fields if f.name not in ("content", "domain_id")]
     return (
-        model.select(*columns(Content), *own, ContentArtifact.artifact.alias("artifact_id"), *digests)
+        model.select(*columns(Content), *own, ContentArtifact.artifact.alias("artifact_id"), *digests, report_key())
         .join(Content)
         .join(ContentArtifact, JOIN.LEFT_OUTER, on=ContentArtifact.content == Content.id)
         .join(Artifact, JOIN.LEFT_OUTER, on=ContentArtifact.artifact == Artifact.id)

@@ -248,8 +248,10 @@ def _repair_version(call: Call) -> Answer:
     return call.accepted(REPAIR_VERSION, kwargs, shared=[repository])
 
 
-def version_endpoint(resource: ResourceType, *, tag: str, component: str, href_name: str) -> Endpoint:
-    """The versions below the repositories of one type; ``href_name``: see `Endpoint`."""
+def version_endpoint(
+    resource: ResourceType, *, tag: str, component: str, href_name: str, operations: Sequence[Operation] = (),
+) -> Endpoint:
+    """The versions below the repositories of one type, with further ``operations``; ``href_name``: see `Endpoint`."""
     def there_is(keys: Mapping[str, Any]) -> bool:
         return of_current_domain(Repository.select().where(
             Repository.id == keys["repository_pk"], Repository.type == resource.type)).exists()
@@ -265,7 +267,7 @@ def version_endpoint(resource: ResourceType, *, tag: str, component: str, href_n
         operations=[
             listing(), reading(),
             Operation("delete", "DELETE", _delete_version, on_item=True, responses={202: AsyncOperation}),
-            action("repair", _repair_version, Repair),
+            action("repair", _repair_version, Repair), *operations,
         ],
     )
 
@@ -317,8 +319,9 @@ def repository_operations(*more: Operation) -> list[Operation]:
 
 def repository_endpoints(
     resource: ResourceType, schema: type[RepositorySchema], *, tag: str, operations: Sequence[Operation] = (),
+    version_operations: Sequence[Operation] = (),
 ) -> list[Endpoint]:
-    """The endpoints of one type of repository and of the versions of its repositories."""
+    """The endpoints of one type of repository and of the versions of its repositories, each with further operations."""
     return [
         Endpoint(
             path=resource.path, tag=tag, component=resource.component, schema=schema, resource=resource,
@@ -326,7 +329,8 @@ def repository_endpoints(
             filters=repository_filters(resource.type), operations=repository_operations(*operations),
         ),
         version_endpoint(
-            resource, tag=f"{tag} Versions", component=resource.component, href_name=f"{snake(schema.wire_name)}_version"),
+            resource, tag=f"{tag} Versions", component=resource.component,
+            href_name=f"{snake(schema.wire_name)}_version", operations=version_operations),
     ]
 
 

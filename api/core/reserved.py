@@ -132,7 +132,7 @@ def _login() -> Endpoint:
 
 
 def data_operations() -> list[Endpoint]:
-    """Export, import, replication, signing services and vulnerability reports."""
+    """Export, import, replication and signing services."""
     return [
         _exporter("filesystem", schemas.FilesystemExporter, ["method"]),
         _exporter("pulp", schemas.PulpExporter, []),
@@ -143,11 +143,6 @@ def data_operations() -> list[Endpoint]:
                 text_filters("name", NOTHING, ("exact",)),
                 ["name", "pubkey_fingerprint", "public_key", "script", *IDENTITY]),
             operations=reserved_operations("list", "read"),
-        ),
-        Endpoint(
-            path="vuln_report", tag="Vuln_Report", schema=schemas.VulnerabilityReport, keys=[Key(column=NOTHING)],
-            filters=reserved_filters([custom("repo_versions", lambda value: NOTHING)], ["vulns", *IDENTITY]),
-            operations=reserved_operations("list", "read", "delete"),
         ),
     ]
 

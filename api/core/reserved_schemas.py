@@ -8,7 +8,6 @@ from api.schemas.base import WireSchema
 from api.schemas.fields import Boolean, Choice, DateTime, Integer, Json, ListOf, Number, Secret, Text
 from api.schemas.hidden import HiddenFields
 from api.schemas.nested import Object
-from api.schemas.references import Href
 
 
 def uri(**options: Any) -> Text:
@@ -192,11 +191,3 @@ class SigningService(Named):
     public_key = Text(required=True)
     pubkey_fingerprint = Text(required=True)
     script = Text(required=True)
-
-
-class VulnerabilityReport(Named):
-    wire_name = "VulnerabilityReport"
-    vulns = Json(required=True)
-    repo_versions = ListOf(uri())
-    content = Href()
-

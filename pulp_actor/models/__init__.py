@@ -12,11 +12,12 @@ from pulp_actor.models.quota import Quota
 from pulp_actor.models.remote import Remote
 from pulp_actor.models.repository import Repository, RepositoryContent, RepositoryVersion
 from pulp_actor.models.user import Group, GroupMember, User
+from pulp_actor.models.vulnerability import VulnerabilityReport, VulnerabilityReportVersion
 
 __all__ = [
     "DEFAULT_DOMAIN_ID", "AccessPolicy", "AccessToken", "AlternateContentFile", "AlternateContentSource", "Artifact",
     "BaseModel", "Content", "ContentArtifact", "ContentGuard", "DetailContent", "Distribution", "Domain", "Group",
     "GroupMember", "Publication", "PublishedArtifact", "PublishedMetadata", "Quota", "Remote", "RemoteArtifact",
     "Repository", "RepositoryContent", "RepositoryVersion", "Role", "RoleAssignment", "Session", "Upload", "UploadChunk",
-    "User",
+    "User", "VulnerabilityReport", "VulnerabilityReportVersion",
 ]

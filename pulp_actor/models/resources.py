@@ -8,6 +8,7 @@ from pulp_actor.models.distribution import ContentGuard, Distribution
 from pulp_actor.models.quota import Quota
 from pulp_actor.models.repository import Repository, RepositoryVersion
 from pulp_actor.models.user import Group, User
+from pulp_actor.models.vulnerability import VulnerabilityReport
 from pulp_actor.queue.models import Task, TaskGroup, TaskSchedule, Worker
 
 ARTIFACT = registry.register(ResourceType(Artifact, "artifacts", "core.artifact"))
@@ -24,6 +25,8 @@ REPOSITORY_VERSION = registry.register(
 TASK = registry.register(ResourceType(Task, "tasks", "core.task"))
 TASK_GROUP = registry.register(ResourceType(TaskGroup, "task-groups", "core.taskgroup"))
 TASK_SCHEDULE = registry.register(ResourceType(TaskSchedule, "task-schedules", "core.taskschedule"))
+VULNERABILITY_REPORT = registry.register(
+    ResourceType(VulnerabilityReport, "vuln_report", "core.vulnerabilityreport"))
 WORKER = registry.register(ResourceType(Worker, "workers", "core.worker"))
 OPENPGP_KEYRING = registry.register(
     ResourceType(Repository, "repositories/core/openpgp_keyring", "core.openpgpkeyring", "core.openpgp"))
