@@ -122,7 +122,7 @@ def is_modelled(endpoint, one):
 
 
 def words(rows, one):
-    """Values to ask for: what rows hold, parts of it, and other text of the same kind."""
+    """Values to ask for: what rows hold, parts of it, and other text of the same kind; None: there are none."""
     if one.name == "pulp_label_select":
         return st.sampled_from(["team", "!team", "team=a", "team!=a", "team~A", "team,level=1", "!level,team=b", "nothing"])
     field, lookup = split(one.name)
@@ -132,7 +132,7 @@ def words(rows, one):
     if isinstance(one.kind, Integer | Number):
         return st.integers(-1, 10).map(str) | st.sampled_from(held or ["1"])
     if type(one.kind) is not Text or "href" in field or field in ("prn", "remote"):
-        return st.sampled_from(held) if held else st.nothing()
+        return st.sampled_from(held) if held else None
     whole = st.sampled_from(held) if held else st.nothing()
     parts = whole.flatmap(lambda text: st.tuples(st.integers(0, len(text)), st.integers(0, len(text))).map(
         lambda pair: text[min(pair):max(pair)]))
@@ -155,7 +155,9 @@ def terms(rows, endpoint):
             several = several.map(lambda texts: [f"^{re.escape(texts[0])}"])
         return several.map(lambda texts: (name, texts))
 
-    return st.sampled_from([one.name for one in endpoint.filters.filters if is_modelled(endpoint, one)]).flatmap(values)
+    return st.sampled_from([
+        one.name for one in endpoint.filters.filters if is_modelled(endpoint, one) and words(rows, one) is not None
+    ]).flatmap(values)
 
 
 @functools.cache
