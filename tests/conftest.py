@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,14 @@ from pulp_actor.settings import settings
 from tests.support.origin import Origin, running_origin
 from tests.support.platform import RunningPlatform, running_platform
 from tests.support.postgres import Server, bound
+
+#: Where files and servers of tests live, if it is there and large enough: making a database is making a thousand files.
+MEMORY, ROOM = Path("/dev/shm"), 4 << 30
+
+
+def pytest_configure() -> None:
+    if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= ROOM:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.fixture(scope="session")
