@@ -5,6 +5,8 @@ from __future__ import annotations
 import falcon
 
 from api.browse import Browsable
+from api.conditional import Conditional
+from api.console.site import add_console
 from api.docs import add_docs
 from api.errors import add_error_handlers
 from api.metering import Metering, MetricsResource
@@ -22,6 +24,7 @@ def make_app() -> falcon.App:
     app: falcon.App = falcon.App()
     endpoints = all_endpoints()
     app.add_middleware(Metering())
+    app.add_middleware(Conditional())
     app.add_middleware(RequestScope())
     app.add_middleware(Tracing())
     app.add_middleware(Browsable(endpoints))
@@ -31,5 +34,6 @@ def make_app() -> falcon.App:
     add_error_handlers(app)
     add_routes(app, [root_endpoint(endpoints), *endpoints])
     add_docs(app, endpoints)
+    add_console(app)
     app.add_route("/metrics", MetricsResource())
     return app

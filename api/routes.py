@@ -9,6 +9,7 @@ from typing import Any
 import falcon
 
 from api.call import Answer, Call, absolute
+from api.console.endpoints import console_endpoints
 from api.core import (
     alternates,
     artifacts,
@@ -52,9 +53,9 @@ def core_endpoints() -> list[Endpoint]:
 
 
 def all_endpoints() -> list[Endpoint]:
-    """The core's endpoints and the plugins'."""
+    """The core's endpoints, the console's, and the plugins'."""
     modules: list[Any] = load_modules("api")
-    return [*core_endpoints(), *(endpoint for module in modules for endpoint in module.endpoints)]
+    return [*core_endpoints(), *console_endpoints(), *(endpoint for module in modules for endpoint in module.endpoints)]
 
 
 def root_endpoint(endpoints: list[Endpoint]) -> Endpoint:

@@ -16,6 +16,7 @@ from pulp_actor.db.listen import ListenHub
 from pulp_actor.errors import ConfigurationError
 from pulp_actor.metrics.shared import Slots, share, take_slot
 from pulp_actor.queue import presence
+from pulp_actor.samples import Sampler
 from pulp_actor.settings import settings
 
 #: Seconds a stopping process gives its requests.
@@ -62,17 +63,19 @@ def _release_slot(_server: Any, worker: Any) -> None:
 
 
 def _enter(worker: Any) -> None:
-    """A worker process is ready: it shows that it is online, and hears when users change."""
+    """A worker process is ready: it shows that it is online, hears when users change, and takes samples."""
     tracing.start("pulp-api")
     worker.presence = presence.register("api")
     worker.hub = ListenHub(application_name="pulp-api listen")
     accounts.listen(worker.hub)
     domains.listen(worker.hub)
     worker.hub.start()
+    worker.sampler = Sampler()
+    worker.sampler.start()
 
 
 def _leave(server: Any, worker: Any) -> None:
-    for name in ("presence", "hub"):
+    for name in ("sampler", "presence", "hub"):
         here = getattr(worker, name, None)
         if here is not None:
             here.stop()

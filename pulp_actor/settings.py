@@ -17,10 +17,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from pulp_actor.errors import ConfigurationError
 
 ENV_PREFIX = "PULP_"
+
+#: Options of a store that are no secret; every other is masked.
+_SHOWN_OPTIONS = ("class", "path", "bucket", "region")
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,7 @@ SETTINGS: Mapping[str, Setting] = _table(
     Setting("TASK_CANCEL_GRACE", int, 5, "Seconds a cancelled actor has to react before its process is killed."),
     Setting("TASK_DIAGNOSTICS", bool, False, "Allow tasks to record diagnostics on request."),
     Setting("DIAGNOSTIC_ACTORS", bool, False, "Register harmless actors to try a queue with."),
+    Setting("SAMPLE_INTERVAL", int, 15, "Seconds between two samples of queue and store for the console's plots; 0: none."),
     # Security
     Setting("DB_ENCRYPTION_KEY", str, "", "File of Fernet keys, newest first; empty: <data dir>/keys/database.key."),
     Setting("PASSWORD_CACHE_TTL", int, 30, "Seconds for which a verified password is remembered under a keyed hash."),
@@ -166,6 +171,20 @@ class Settings:
         if self._values is None:
             self.load()
         return self._sources[name]
+
+    def shown(self, name: str) -> Any:
+        """A value as it may be shown: secrets, and passwords in URLs and in the store's options, are masked."""
+        value = getattr(self, name)
+        if SETTINGS[name].secret and value:
+            return "***"
+        if isinstance(value, dict):
+            return {key: part if key in _SHOWN_OPTIONS else "***" for key, part in value.items()}
+        if isinstance(value, str) and "@" in value and "://" in value:
+            parts = urlsplit(value)
+            if parts.password:
+                host = parts.netloc.rpartition("@")[2]
+                return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
+        return value
 
     def set(self, source: str, **values: Any) -> None:
         """Put ``values`` in force, as command-line options do."""

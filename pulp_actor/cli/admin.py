@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import click
 from rich.console import Console
@@ -70,7 +69,8 @@ def show_settings(names: tuple[str, ...], everything: bool, as_json: bool) -> No
         chosen = [row for row in chosen if settings.source(row.name) != "default"]
     if as_json:
         print(json.dumps(
-            {row.name: {"value": shown(row), "source": settings.source(row.name)} for row in chosen}, indent=2))
+            {row.name: {"value": settings.shown(row.name), "source": settings.source(row.name)} for row in chosen},
+            indent=2))
         return
     if not chosen:
         print("every setting has its default; --all lists them")
@@ -79,23 +79,8 @@ def show_settings(names: tuple[str, ...], everything: bool, as_json: bool) -> No
     for heading in ("Setting", "Value", "From", "What it is"):
         table.add_column(heading, overflow="fold")
     for row in chosen:
-        table.add_row(row.name, json.dumps(shown(row)), settings.source(row.name), row.help)
+        table.add_row(row.name, json.dumps(settings.shown(row.name)), settings.source(row.name), row.help)
     Console(highlight=False, markup=False, soft_wrap=True).print(table)
-
-
-def shown(row: Setting) -> Any:
-    """A setting's value as it may be shown: secrets, and passwords in URLs and in the store's options, are masked."""
-    value = getattr(settings, row.name)
-    if row.secret and value:
-        return "***"
-    if isinstance(value, dict):
-        return {key: part if key in ("class", "path", "bucket", "region") else "***" for key, part in value.items()}
-    if isinstance(value, str) and "@" in value and "://" in value:
-        parts = urlsplit(value)
-        if parts.password:
-            host = parts.netloc.rpartition("@")[2]
-            return urlunsplit(parts._replace(netloc=f"{parts.username}:***@{host}"))
-    return value
 
 
 def _setting(name: str) -> Setting:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from rich.tree import Tree
 from pulp_actor.queue.inspect import Blocker, Explanation, TaskDetails, TaskInfo, TaskRow, Wait
 from pulp_actor.queue.models import FINAL_STATES
 from pulp_actor.queue.overview import HotResource, Overview, Process
+from pulp_actor.queue.telling import duration, moment_text, short_name, verdict
 
 #: Causes that are listed below a tree.
 MAX_CAUSES = 10
@@ -37,28 +38,6 @@ _SINCE = {
     "ready": "ready for", "blocked": "waiting for", "delayed": "put off for", "running": "running for",
     "canceling": "running for",
 }
-
-
-def duration(length: timedelta | None) -> str:
-    """A length of time in the two largest units that matter: ``850 ms``, ``12 s``, ``4 min 10 s``, ``2 h 5 min``."""
-    if length is None:
-        return ""
-    seconds = max(0.0, length.total_seconds())
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = int(seconds)
-    for size, unit, smaller_size, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
-        if whole >= size:
-            rest = whole % size // smaller_size
-            return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest else "")
-    return f"{whole} s"
-
-
-def short_name(actor: str) -> str:
-    """The last two parts of an actor's name."""
-    return ".".join(actor.split(".")[-2:])
 
 
 def _state(phase: str) -> str:
@@ -91,10 +70,10 @@ def task_details(found: TaskDetails, href: str) -> RenderableType:
     rows: list[tuple[str, Any]] = [
         ("task", href), ("state", Text.from_markup(_state(task.phase))),
         ("error", (columns["error"] or {}).get("description", "")), ("actor", task.actor), ("queue", task.queue),
-        ("created", _moment(task.created, now)), ("unblocked", _moment(task.unblocked, now)),
-        ("started", _moment(task.started, now)), ("finished", _moment(task.finished, now)),
+        ("created", moment_text(task.created, now)), ("unblocked", moment_text(task.unblocked, now)),
+        ("started", moment_text(task.started, now)), ("finished", moment_text(task.finished, now)),
         ("ran", duration(((task.finished or now) - task.started) if task.started else None)),
-        ("due", _moment(task.eta, now)), ("worker", task.worker), ("attempt", columns["attempt"] or ""),
+        ("due", moment_text(task.eta, now)), ("worker", task.worker), ("attempt", columns["attempt"] or ""),
         ("retries", columns["retries"] or ""), ("priority", columns["priority"] or ""),
         ("parent", columns["parent_id"]), ("group", columns["group_id"]), ("correlation id", columns["logging_cid"]),
         ("locks", "\n".join(_locks(found))),
@@ -109,13 +88,6 @@ def task_details(found: TaskDetails, href: str) -> RenderableType:
         if value not in (None, ""):
             table.add_row(name, value if isinstance(value, Text) else Text(str(value)))
     return table
-
-
-def _moment(moment: datetime | None, now: datetime) -> str:
-    if moment is None:
-        return ""
-    distance = f"in {duration(moment - now)}" if moment > now else f"{duration(now - moment)} ago"
-    return f"{moment:%Y-%m-%d %H:%M:%S %Z} ({distance})"
 
 
 def _locks(found: TaskDetails) -> list[str]:
@@ -153,37 +125,6 @@ def explanation(why: Explanation) -> RenderableType:
         if len(why.causes) > MAX_CAUSES:
             parts.append(Text(f"  and {len(why.causes) - MAX_CAUSES} more"))
     return Group(*parts)
-
-
-def verdict(why: Explanation) -> str:
-    """What to make of it, in a sentence or two."""
-    task, now = why.task, why.now
-    phase = task.phase
-    if phase == "blocked":
-        before = "1 task goes" if why.blocking == 1 else f"{why.blocking} tasks go"
-        return f"{before} before it."
-    if phase == "ready":
-        return f"Nothing blocks it; it waits for a worker. {_prospects(why)}"
-    if phase == "delayed":
-        return f"It waits for its time: {_moment(task.eta, now)}." if task.eta and task.eta > now else (
-            "Its time has come; the housekeeper of a running worker puts it in line.")
-    if phase == "running":
-        return f"Nothing blocks it: it has been running for {duration(now - task.since)} on {task.worker}."
-    if phase == "canceling":
-        return f"It was asked to stop. {task.worker} interrupts it, and its supervisor kills it if it does not react."
-    return f"It has ended: {task.state} {duration(now - task.since)} ago."
-
-
-def _prospects(why: Explanation) -> str:
-    online, busy = why.workers
-    if not online:
-        return "No worker is online: start one with `pulp-worker`."
-    staff = f"{busy} of {online} workers are busy"
-    if why.messages_before is None:
-        return f"Its message is missing; the housekeeper of a running worker puts it back within seconds. {staff}."
-    before = {0: "It is the next one", 1: "1 message goes before its own"}.get(
-        why.messages_before, f"{why.messages_before} messages go before its own")
-    return f"{before}; {staff}."
 
 
 def _line(task: TaskInfo, now: datetime, how: str) -> str:

@@ -31,6 +31,7 @@ from pulp_actor.models.resources import TASK
 from pulp_actor.queue import inspect
 from pulp_actor.queue.models import STATES, Task, TaskGroup
 from pulp_actor.queue.overview import overview
+from pulp_actor.queue.telling import explanation_json, task_json
 from pulp_actor.settings import settings
 
 #: Width of what goes to a file or a pipe, in characters: nothing is cut off there.
@@ -76,7 +77,7 @@ def list_command(
             states=states, actor=actor, resource=_resource(resource), worker=worker, limit=limit)
     if json_:
         _print_json([{
-            **_task_json(row.task), "locks": row.locks, "retries": row.retries, "error": row.error,
+            **task_json(row.task), "locks": row.locks, "retries": row.retries, "error": row.error,
             "ran_seconds": row.ran.total_seconds() if row.ran else None} for row in rows])
     else:
         _print(task_views.task_table(rows))
@@ -96,7 +97,7 @@ def show(task: str, json_: bool) -> None:
         {"resource": resource, "shared": shared, "held": held, "before_it": ahead}
         for resource, shared, held, ahead in found.locks]
     _print_json({
-        **_task_json(found.task), **found.columns, "locks": locks, "progress": found.progress,
+        **task_json(found.task), **found.columns, "locks": locks, "progress": found.progress,
         "created_resources": found.created_resources, "children": [_href(child) for child in found.children],
         "profile_artifacts": found.profile_artifacts})
 
@@ -111,15 +112,10 @@ def why(task: str, depth: int, width: int, json_: bool) -> None:
     """Tell why a TASK does not run: what blocks it, transitively, who holds that, and since when."""
     with _one_line_errors():
         found = inspect.explain(_task_id(task), depth=depth, width=width)
-    if not json_:
+    if json_:
+        _print_json(explanation_json(found))
+    else:
         _print(task_views.explanation(found))
-        return
-    online, busy = found.workers
-    _print_json({
-        "task": _task_json(found.task), "verdict": task_views.verdict(found), "now": found.now,
-        "blocking": found.blocking, "waits": [_wait_json(wait) for wait in found.waits],
-        "causes": [_task_json(cause) for cause in found.causes], "messages_before": found.messages_before,
-        "workers": {"online": online, "busy": busy}})
 
 
 @tasks.command()
@@ -344,23 +340,6 @@ def _plain(value: Any) -> Any:
 
 def _href(key: UUID) -> str:
     return href_of(TASK, key)
-
-
-def _task_json(task: inspect.TaskInfo) -> dict[str, Any]:
-    return {"task": _href(task.id), "phase": task.phase, "since": task.since, **dataclasses.asdict(task)}
-
-
-def _wait_json(wait: inspect.Wait) -> dict[str, Any]:
-    return {
-        "resource": wait.resource, "shared": wait.shared, "holders": wait.holders, "ahead": wait.ahead,
-        "held_by": [_blocker_json(blocker) for blocker in wait.held_by],
-        "next_in_line": [_blocker_json(blocker) for blocker in wait.next_in_line]}
-
-
-def _blocker_json(blocker: inspect.Blocker) -> dict[str, Any]:
-    return {
-        "task": _task_json(blocker.task), "shared": blocker.shared, "repeated": blocker.repeated, "cut": blocker.cut,
-        "waits": [_wait_json(wait) for wait in blocker.waits]}
 
 
 def _overview_json(found: Any) -> dict[str, Any]:

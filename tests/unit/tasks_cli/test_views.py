@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 from pulp_actor.cli import task_views
-from pulp_actor.cli.task_views import duration, short_name, verdict
 from pulp_actor.queue.inspect import Blocker, Explanation, TaskInfo, Wait
 from pulp_actor.queue.overview import Overview, Process
+from pulp_actor.queue.telling import duration, short_name, verdict
 from tests.support.transcripts import steps, structure
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -1,0 +1,7 @@
+"""Failed tasks are found by when they failed."""
+
+from pathlib import Path
+
+
+def up(migrator, db):
+    db.execute_sql(Path(__file__).with_suffix(".sql").read_text())

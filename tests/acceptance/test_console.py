@@ -1,0 +1,215 @@
+"""The console in a real browser on a real platform: every page in two sizes and two themes, and what people do there.
+
+Pictures of the pages are left in ``build/console``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.browser import Visitor, chromium, visitor
+from tests.support.console_world import ADDED, REMOVED, World, build_world
+from tests.support.origin import make_files, running_origin, sha256
+from tests.support.platform import RunningPlatform, running_platform
+
+PICTURES = Path(__file__).parents[2] / "build" / "console"
+
+
+@pytest.fixture(scope="module")
+def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
+    """A platform for this module alone: its tasks hang, and its plots are drawn from samples of every second."""
+    with running_platform(tmp_path_factory.mktemp("console"), SAMPLE_INTERVAL="1") as platform:
+        yield platform
+
+
+@pytest.fixture(scope="module")
+def world(hall: RunningPlatform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with running_origin() as origin:
+        built = build_world(hall, origin, tmp_path_factory.mktemp("world"))
+        yield built
+        for gate in built.gates:
+            gate.open()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def stranger(browser: Any, hall: RunningPlatform) -> Iterator[Visitor]:
+    """Somebody who is not logged in."""
+    with visitor(browser, f"{hall.facts.api}/pulp/console/") as somebody:
+        yield somebody
+
+
+@pytest.fixture
+def admin(stranger: Visitor, hall: RunningPlatform) -> Visitor:
+    stranger.log_in(hall.facts.username, hall.facts.password)
+    return stranger
+
+
+def page_of(href: str) -> str:
+    return href.split("/api/v3/")[1].rstrip("/")
+
+
+def pages(world: World) -> dict[str, str]:
+    repository = page_of(world.repository)
+    return {
+        "overview": "", "tasks": "tasks", "task-running": page_of(world.running_task),
+        "task-blocked": page_of(world.blocked_task), "task-failed": page_of(world.failed_task),
+        "repositories": "repositories", "repository": repository, "version": f"{repository}/versions/2",
+        "diff": f"{repository}/diff/1/2", "content": "content", "unit": page_of(world.unit),
+        "remotes": "remotes", "remote": page_of(world.remote), "distributions": "distributions",
+        "distribution": page_of(world.distribution), "mirror": "mirror", "users": "users", "user": "users/1",
+        "roles": "users?tab=roles", "settings": "settings", "nowhere": "no/such/page",
+    }
+
+
+def test_every_page_is_quiet_local_and_open_to_everyone(admin: Visitor, world: World, hall: RunningPlatform) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for name, path in pages(world).items():
+        admin.visit(path)
+        assert admin.barriers() == [], name
+        admin.look(name, PICTURES)
+        admin.page.set_viewport_size({"width": 390, "height": 844})
+        assert admin.overflow() <= 0, f"{name} is wider than a telephone"
+        admin.page.set_viewport_size({"width": 1280, "height": 800})
+        admin.page.emulate_media(color_scheme="dark")
+        assert admin.barriers("color-contrast") == [], f"{name} in the dark"
+        admin.page.emulate_media(color_scheme="light")
+    assert admin.complaints == []
+    assert admin.asked == {hall.facts.api.removeprefix("http://")}
+
+
+def test_the_board_shows_who_waits_behind_whom_and_cancels(admin: Visitor, world: World, hall: RunningPlatform) -> None:
+    page = admin.page
+    admin.visit("tasks")
+    graph = page.get_by_role("group", name="Lock graph")
+    graph.get_by_role("link", name="holds repository nightly").wait_for()
+    second = graph.get_by_role("link", name="number 2 in line for repository nightly")
+    href = second.get_attribute("href")
+    assert href is not None
+    page.get_by_text("The same in words").click()
+    page.get_by_text("repository nightly is held by").wait_for()
+    row = page.get_by_role("region", name="Tasks").get_by_role("row").filter(has=page.locator(f"a[href='{href}']"))
+    row.get_by_role("button", name="Cancel").press("Enter")
+    page.get_by_role("dialog").get_by_text("Cancel this task?").wait_for()
+    assert admin.barriers() == []
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.textContent") == "Cancel", "the focus comes back"
+    page.keyboard.press("Enter")
+    page.get_by_role("dialog").get_by_role("button", name="Cancel the task").click()
+    row.wait_for(state="detached")
+    assert page.locator("#announcer").inner_text() == "The task was cancelled."
+    assert hall.client.get(f"tasks/{href.split('/')[-1]}/")["state"] == "canceled"
+
+
+def test_a_wrong_password_is_said_beside_the_field(stranger: Visitor, world: World) -> None:
+    page = stranger.page
+    page.goto(stranger.console)
+    page.get_by_label("User name").fill("admin")
+    page.get_by_label("Password").fill("not this")
+    page.get_by_role("button", name="Log in").click()
+    password = page.get_by_label("Password")
+    page.get_by_text("The user name or the password is wrong.").wait_for()
+    assert password.get_attribute("aria-invalid") == "true"
+    assert password.evaluate("input => input === document.activeElement")
+    assert stranger.barriers() == []
+    stranger.look("login", PICTURES)
+
+
+def test_mirroring_a_url_shows_each_step_and_serves_every_byte(admin: Visitor, world: World, hall: RunningPlatform) -> None:
+    files = make_files(12, "wizard", size=1000)
+    world.origin.publish("Field+Notes", files)
+    page = admin.page
+    admin.visit("mirror")
+    page.get_by_label("URL", exact=True).fill(f"{world.origin.url}/Field+Notes/")
+    assert page.get_by_label("Name, and path to serve it at").input_value() == "field-notes"
+    for gate in world.gates:
+        gate.open()
+    page.get_by_role("button", name="Mirror", exact=True).click()
+    page.get_by_role("heading", name="Mirrored").wait_for()
+    assert page.locator(".steps .completed").count() == 5
+    assert page.get_by_role("progressbar", name="Downloading Artifacts").get_attribute("aria-valuenow") == "12"
+    assert page.locator("#announcer").inner_text() == "Mirrored."
+    admin.look("mirrored", PICTURES)
+    path, data = next(iter(files.items()))
+    assert hall.served_digest(f"field-notes/{path}") == sha256(data)
+    assert admin.barriers() == []
+    assert admin.complaints == []
+
+
+def test_a_url_that_is_none_is_refused_beside_its_field(admin: Visitor, world: World) -> None:
+    page = admin.page
+    admin.visit("mirror")
+    page.get_by_label("URL", exact=True).fill("ftp://example.org/files/")
+    page.get_by_label("Name, and path to serve it at").fill("nothing")
+    page.get_by_role("button", name="Mirror", exact=True).click()
+    page.locator("#url-error").wait_for()
+    assert page.get_by_label("URL", exact=True).get_attribute("aria-invalid") == "true"
+
+
+def test_the_difference_of_two_versions_is_what_came_and_what_went(admin: Visitor, world: World) -> None:
+    page = admin.page
+    admin.visit(page_of(world.repository))
+    page.get_by_label("Compare version").select_option("2")
+    page.get_by_label("with version").select_option("1")
+    page.get_by_role("button", name="Show the difference").click()
+    page.get_by_role("region", name="Added: file.file").get_by_text(ADDED).wait_for()
+    page.get_by_role("region", name="Removed: file.file").get_by_text(REMOVED).wait_for()
+    page.get_by_role("link", name="The other way round").click()
+    page.get_by_role("region", name="Added: file.file").get_by_text(REMOVED).wait_for()
+
+
+def test_content_is_found_by_a_part_of_its_path_and_by_its_digest(admin: Visitor, world: World) -> None:
+    page = admin.page
+    admin.visit("content")
+    search = page.get_by_role("searchbox", name="Search")
+    for text in ("NEW-IN", sha256(b"new\n"), f'relative_path="{ADDED}"'):
+        search.fill(text)
+        search.press("Enter")
+        page.get_by_text("1 unit", exact=True).wait_for()
+        assert page.locator("tbody a").inner_text() == ADDED
+    page.locator("tbody a").click()
+    page.get_by_role("heading", name=ADDED).wait_for()
+    page.get_by_role("link", name=f"releases/{ADDED}").wait_for()
+
+
+def test_the_keyboard_is_enough(admin: Visitor, world: World) -> None:
+    page = admin.page
+    page.get_by_role("link", name="Skip to the content").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.tagName") == "H1"
+    assert page.get_by_role("link", name="Skip to the content").evaluate("link => link === document.querySelector('a')")
+    page.get_by_role("link", name="Repositories").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Repositories", level=1).wait_for()
+    assert page.title() == "Repositories · pulp-actor"
+    assert page.evaluate("document.activeElement.textContent") == "Repositories"
+    assert page.locator("[aria-current=page]").inner_text() == "Repositories"
+
+
+def test_a_chosen_theme_is_kept(admin: Visitor, world: World) -> None:
+    page, ground = admin.page, "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.get_by_role("banner").get_by_role("button", name="Dark").click()
+    dark = page.evaluate(ground)
+    assert dark != light
+    page.reload()
+    assert page.evaluate(ground) == dark
+
+
+def test_an_api_that_is_away_is_said_and_its_return_noticed(admin: Visitor, world: World) -> None:
+    page = admin.page
+    page.get_by_role("region", name="Processes").wait_for()
+    admin.context.set_offline(True)
+    page.get_by_text("The API does not answer").wait_for()
+    assert page.get_by_role("region", name="Processes").is_visible(), "what was known stays"
+    admin.context.set_offline(False)
+    page.get_by_role("banner").get_by_text("Well").wait_for()
