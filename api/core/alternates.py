@@ -10,9 +10,9 @@ from typing import Any
 from peewee import Select
 
 from api.call import Answer, Call
-from api.core.common import columns, family_filters, orderings
+from api.core.common import columns, family_filters, orderings, type_endpoint
 from api.core.roles import role_operations
-from api.endpoints import Endpoint, Key, Operation
+from api.endpoints import Endpoint, Operation
 from api.filters import FilterSet, text_filters
 from api.operations import action, creating, deleting_in_task, listing, reading, updating_in_task
 from api.schemas.base import ObjectSchema, refuse
@@ -74,10 +74,8 @@ def source_endpoint(
 ) -> Endpoint:
     """The endpoint of one type of source. ``refresh`` names the actor that looks at one of its paths; it is given the
     source's key and the path (empty: the remote's own address)."""
-    return Endpoint(
-        path=resource.path, tag=tag, component=resource.component, schema=schema, resource=resource,
-        rows=partial(source_rows, resource.type), keys=[Key("pulp_id", AlternateContentSource.id)],
-        filters=source_filters(resource.type),
+    return type_endpoint(
+        resource, schema, tag=tag, rows=source_rows, filters=source_filters,
         operations=[
             listing(), creating(), reading(), *updating_in_task(), deleting_in_task(), *role_operations(),
             action("refresh", partial(_refresh, actor=refresh), responses={202: TaskGroupOperation},

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-from peewee import Model
+from peewee import Model, Select
 
 from api.call import Answer, Call
-from api.endpoints import Operation
+from api.endpoints import Endpoint, Key, Operation
 from api.filters import Filter, FilterSet, choice_filters, identity_filters, label_filter
 from api.operations import action
+from api.schemas.base import ObjectSchema
 from api.schemas.common import SetLabel, UnsetLabel
 from pulp_actor.db import transaction
-from pulp_actor.identifiers import registry
+from pulp_actor.identifiers import ResourceType, registry
 from pulp_actor.models import Content, DetailContent
 
 
@@ -49,6 +51,19 @@ def family_filters(model: type[Model], type_: str | None, filters: Sequence[Filt
     if type_ is None and "type" in model._meta.fields:
         found += _type_filters(model)
     return FilterSet(found, order, newest_first(model))
+
+
+def type_endpoint(
+    resource: ResourceType, schema: type[ObjectSchema], *, tag: str, rows: Callable[[str | None], Select],
+    filters: Callable[[str | None], FilterSet], operations: Sequence[Operation],
+) -> Endpoint:
+    """The endpoint of one type of a family whose types share a table: ``rows`` makes the query for a type's rows, and
+    ``filters`` what their list can be filtered by."""
+    return Endpoint(
+        path=resource.path, tag=tag, component=resource.component, schema=schema, resource=resource,
+        rows=partial(rows, resource.type), keys=[Key("pulp_id", resource.model.id)], filters=filters(resource.type),
+        operations=operations,
+    )
 
 
 def _type_filters(model: type[Model]) -> list[Filter]:

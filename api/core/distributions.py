@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from peewee import JOIN, Select
 
-from api.core.common import columns, family_filters, labelling, orderings
+from api.core.common import columns, family_filters, labelling, orderings, type_endpoint
 from api.core.repositories import _latest_with_content
 from api.core.roles import role_operations
-from api.endpoints import Endpoint, Key, Operation
+from api.endpoints import Endpoint, Operation
 from api.filters import FilterSet, boolean_filter, custom, reference_filters, text_filters
 from api.operations import creating_in_task, deleting_in_task, listing, reading, updating_in_task
 from api.schemas.base import ObjectSchema, refuse
@@ -132,10 +131,9 @@ def distribution_endpoint(
     resource: ResourceType, schema: type[DistributionSchema], *, tag: str, operations: Sequence[Operation] = (),
 ) -> Endpoint:
     """The endpoint of one type of distribution."""
-    return Endpoint(
-        path=resource.path, tag=tag, component=resource.component, schema=schema, resource=resource,
-        rows=partial(distribution_rows, resource.type), keys=[Key("pulp_id", Distribution.id)],
-        filters=distribution_filters(resource.type), operations=distribution_operations(*operations),
+    return type_endpoint(
+        resource, schema, tag=tag, rows=distribution_rows, filters=distribution_filters,
+        operations=distribution_operations(*operations),
     )
 
 

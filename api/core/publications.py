@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from peewee import Select, fn
 
-from api.core.common import columns, family_filters, orderings
+from api.core.common import columns, family_filters, orderings, type_endpoint
 from api.core.roles import role_operations
-from api.endpoints import Endpoint, Key, Operation
+from api.endpoints import Endpoint, Operation
 from api.filters import FilterSet, boolean_filter, custom, key_of, time_filters
 from api.operations import deleting, listing, reading
 from api.schemas.base import ObjectSchema, refuse
@@ -109,10 +108,9 @@ def publication_endpoint(
     resource: ResourceType, schema: type[PublicationSchema], *, tag: str, operations: Sequence[Operation] = (),
 ) -> Endpoint:
     """The endpoint of one type of publication; how one is made is among ``operations``."""
-    return Endpoint(
-        path=resource.path, tag=tag, component=resource.component, schema=schema, resource=resource,
-        rows=partial(publication_rows, resource.type), keys=[Key("pulp_id", Publication.id)],
-        filters=publication_filters(resource.type), operations=publication_operations(*operations),
+    return type_endpoint(
+        resource, schema, tag=tag, rows=publication_rows, filters=publication_filters,
+        operations=publication_operations(*operations),
     )
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from peewee import Select
 
-from api.core.common import columns, family_filters, labelling, orderings
+from api.core.common import columns, family_filters, labelling, orderings, type_endpoint
 from api.core.roles import role_operations
-from api.endpoints import Endpoint, Key, Operation
+from api.endpoints import Endpoint, Operation
 from api.filters import FilterSet, text_filters, time_filters
 from api.operations import creating, deleting_in_task, listing, reading, updating_in_task
 from api.schemas.base import ObjectSchema, WireSchema, refuse
@@ -131,9 +130,8 @@ def remote_endpoint(
     resource: ResourceType, schema: type[RemoteSchema], *, tag: str, operations: Sequence[Operation] = (),
 ) -> Endpoint:
     """The endpoint of one type of remote."""
-    return Endpoint(
-        path=resource.path, tag=tag, component=resource.component, schema=schema, resource=resource,
-        rows=partial(remote_rows, resource.type), keys=[Key("pulp_id", Remote.id)], filters=remote_filters(resource.type),
+    return type_endpoint(
+        resource, schema, tag=tag, rows=remote_rows, filters=remote_filters,
         operations=remote_operations(*operations),
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 from peewee import JOIN, Select, fn
 
 from api.call import Answer, Call
-from api.core.common import columns, family_filters, labelling, newest_first, orderings
+from api.core.common import columns, family_filters, labelling, newest_first, orderings, type_endpoint
 from api.core.roles import role_operations
 from api.endpoints import Endpoint, Key, Operation
 from api.filters import (
@@ -323,10 +323,9 @@ def repository_endpoints(
 ) -> list[Endpoint]:
     """The endpoints of one type of repository and of the versions of its repositories, each with further operations."""
     return [
-        Endpoint(
-            path=resource.path, tag=tag, component=resource.component, schema=schema, resource=resource,
-            rows=partial(repository_rows, resource.type), keys=[Key("pulp_id", Repository.id)],
-            filters=repository_filters(resource.type), operations=repository_operations(*operations),
+        type_endpoint(
+            resource, schema, tag=tag, rows=repository_rows, filters=repository_filters,
+            operations=repository_operations(*operations),
         ),
         version_endpoint(
             resource, tag=f"{tag} Versions", component=resource.component,

@@ -140,7 +140,7 @@ for (const form of document.querySelectorAll("form.operation")) {
 }
 
 // An address that ends in #create leads to that form, opened.
-const wanted = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+const wanted = document.getElementById(decodeURIComponent(location.hash.slice(1)));
 if (wanted?.matches("details.operation")) { wanted.open = true; wanted.scrollIntoView(); }
 
 // --- login ----------------------------------------------------------------------------------------------------------
