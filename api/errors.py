@@ -15,6 +15,7 @@ from api.auth import CHALLENGE
 from pulp_actor.errors import NotFound, QuotaExceeded, ValidationError
 from pulp_actor.logs import get_logger
 from pulp_actor.queue import UnknownActor
+from pulp_actor.security.encryption import KeyringMissing, Unreadable
 from pulp_actor.storage import StorageFull
 
 logger = get_logger(__name__)
@@ -41,6 +42,8 @@ def add_error_handlers(app: falcon.App) -> None:
     app.add_error_handler(falcon.HTTPRouteNotFound, _RouteNotFound(app))
     app.add_error_handler(ValidationError, _invalid)
     app.add_error_handler(NotFound, _not_found)
+    app.add_error_handler(Unreadable, _unreadable)
+    app.add_error_handler(KeyringMissing, _no_keyring)
     app.add_error_handler(UnknownActor, _not_offered)
     for full in (QuotaExceeded, StorageFull):
         app.add_error_handler(full, _no_room)
@@ -78,6 +81,17 @@ def _http_error(request: falcon.Request, response: falcon.Response, error: falco
 
 def _invalid(request: falcon.Request, response: falcon.Response, error: ValidationError, params: Any) -> None:
     _answer(response, 400, error.messages)
+
+
+def _unreadable(request: falcon.Request, response: falcon.Response, error: Unreadable, params: Any) -> None:
+    """A secret that this request needs, and that no key opens any more."""
+    logger.error("a secret cannot be read", method=request.method, path=request.path, field=error.field)
+    _answer(response, 400, {error.field or "non_field_errors": [f"{str(error)[:1].upper()}{str(error)[1:]}."]})
+
+
+def _no_keyring(request: falcon.Request, response: falcon.Response, error: KeyringMissing, params: Any) -> None:
+    logger.error("no encryption key", method=request.method, path=request.path, error=str(error))
+    _answer(response, 503, {"detail": "The server's encryption key is missing; its log says more."})
 
 
 def _not_offered(request: falcon.Request, response: falcon.Response, error: UnknownActor, params: Any) -> None:

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "schedule": ("pulp_actor.cli.schedules", "schedule", "Have tasks dispatched by interval or by cron."),
     "migrate": ("pulp_actor.cli.admin", "migrate", "Bring the database up to date."),
     "settings": ("pulp_actor.cli.admin", "show_settings", "Show the settings in force and where each comes from."),
+    "rotate-key": ("pulp_actor.cli.keys", "rotate_key", "Encrypt every secret under a new key."),
     "reset-admin-password": ("pulp_actor.cli.admin", "reset_admin_password", "Give the admin user a new password."),
 }
 

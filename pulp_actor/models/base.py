@@ -1,36 +1,22 @@
-"""What all models share: the database, keys, timestamps, the domain, and encrypted text."""
+"""What all models share: the database, keys, timestamps and the domain."""
 
 from __future__ import annotations
 
 import datetime
 from typing import Any
 
-from peewee import BlobField, BooleanField, ForeignKeyField, Model, TextField, UUIDField
+from peewee import BooleanField, ForeignKeyField, Model, TextField, UUIDField
 from playhouse.postgres_ext import BinaryJSONField, DateTimeTZField
 
 from pulp_actor.db import database
 from pulp_actor.domains import current_domain_id
 from pulp_actor.identifiers import uuid7
-from pulp_actor.security.encryption import keyring
+from pulp_actor.models.encrypted import EncryptedTextField
 
 
 def utcnow() -> datetime.datetime:
     """The time now, in UTC, with its zone."""
     return datetime.datetime.now(datetime.UTC)
-
-
-class EncryptedTextField(BlobField):
-    """Text that is stored under the keyring; None stays NULL."""
-
-    def db_value(self, value: Any) -> Any:
-        if value is None:
-            return None
-        return super().db_value(keyring.encrypt(value.encode()))
-
-    def python_value(self, value: Any) -> str | None:
-        if value is None:
-            return None
-        return keyring.decrypt(bytes(value)).decode()
 
 
 class JSONField(BinaryJSONField):

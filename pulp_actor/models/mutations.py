@@ -26,6 +26,7 @@ from pulp_actor.models.remote import Remote
 from pulp_actor.models.repository import Repository, RepositoryVersion
 from pulp_actor.models.units import make_unit
 from pulp_actor.models.user import Group, User
+from pulp_actor.security.encryption import Unreadable
 from pulp_actor.security.policies import object_created
 
 Data = dict[str, Any]
@@ -151,7 +152,10 @@ def _differs(row: Model, column: str, value: Any) -> bool:
     if column == "details":
         held = getattr(row, "details")  # noqa: B009
         return any(held.get(name) != part for name, part in value.items())
-    held = getattr(row, column)
+    try:
+        held = getattr(row, column)
+    except Unreadable:
+        return True
     return (str(held) if held is not None and column.endswith("_id") else held) != value
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from peewee import BooleanField, DoubleField, IntegerField, TextField
 
-from pulp_actor.models.base import DomainModel, EncryptedTextField, JSONField
+from pulp_actor.models.base import DomainModel, JSONField
+from pulp_actor.models.encrypted import EncryptedTextField
 
 #: The fields that are written but never read back; ``hidden_fields`` says whether they are set.
 SECRET_FIELDS = ("client_key", "proxy_username", "proxy_password", "username", "password")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pulp_actor.security.encryption import keyring
+from pulp_actor.security.secrets import EncryptedColumn, register_column
+
+register_column(EncryptedColumn("task", "message", text=True))
 
 
 class Encrypted:
