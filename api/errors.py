@@ -86,7 +86,8 @@ def _invalid(request: falcon.Request, response: falcon.Response, error: Validati
 def _unreadable(request: falcon.Request, response: falcon.Response, error: Unreadable, params: Any) -> None:
     """A secret that this request needs, and that no key opens any more."""
     logger.error("a secret cannot be read", method=request.method, path=request.path, field=error.field)
-    _answer(response, 400, {error.field or "non_field_errors": [f"{str(error)[:1].upper()}{str(error)[1:]}."]})
+    message = "This was written under a key that is not in the keyring; give it anew."
+    _answer(response, 400, {error.field or "non_field_errors": [message]})
 
 
 def _no_keyring(request: falcon.Request, response: falcon.Response, error: KeyringMissing, params: Any) -> None:
