@@ -34,6 +34,8 @@ WHERE artifact.timestamp_of_interest <= %(before)s AND artifact.domain_id = %(do
 ORDER BY artifact.id LIMIT %(limit)s
 
 -- name: forget_changes
--- What killed tasks gathered for repositories that are gone.
+-- What killed tasks gathered for repositories that are gone. An import gathers for repositories that it makes at its very end.
 DELETE FROM version_change
 WHERE NOT EXISTS (SELECT FROM repository WHERE repository.id = version_change.repository_id)
+  AND NOT EXISTS (
+    SELECT FROM task WHERE task.state IN ('running', 'canceling') AND task.actor = 'pulpcore.app.tasks.importer.pulp_import')

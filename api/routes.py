@@ -16,7 +16,9 @@ from api.core import (
     content,
     distributions,
     domains,
+    exporters,
     guards,
+    importers,
     openpgp,
     publications,
     quotas,
@@ -49,6 +51,9 @@ def core_endpoints() -> list[Endpoint]:
         *users.group_endpoints(), *reserved.reserved_endpoints(), *openpgp.openpgp_endpoints(),
         *space.space_endpoints(), quotas.quota_endpoint(),
         domains.domain_endpoint(), vulnerabilities.report_endpoint(),
+        *space.space_endpoints(),
+        *exporters.exporter_endpoints(), *importers.importer_endpoints(),
+        domains.domain_endpoint(),
     ]
 
 

@@ -87,6 +87,7 @@ SETTINGS: Mapping[str, Setting] = _table(
     # Content
     Setting("STORAGE", dict, {"class": "local"}, "Object store: {\"class\": \"local\"} or obstore's options."),
     Setting("ALLOWED_IMPORT_PATHS", list, [], "Folders below which file:// remotes and imports may read."),
+    Setting("ALLOWED_EXPORT_PATHS", list, [], "Folders below which exports may write."),
     Setting("ALLOWED_CONTENT_CHECKSUMS", list, ["sha224", "sha256", "sha384", "sha512"], "Digests that are computed."),
     Setting("VULNERABILITY_SERVICE", str, "https://api.osv.dev", "Address of the OSV service that scans of versions ask."),
     Setting("ORPHAN_PROTECTION_TIME", int, 24 * 60, "Minutes for which an orphan is kept."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -70,8 +71,13 @@ def empty_database(postgres: Server, data_dir: Path) -> Iterator[Database]:
 @pytest.fixture(scope="session")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:
     """A running platform of real processes, one for all tests of this process: give objects names of your own."""
+    shelf = tmp_path_factory.mktemp("shelf")
     with running_platform(
-            tmp_path_factory.mktemp("platform"), DIAGNOSTIC_ACTORS="true", TASK_DIAGNOSTICS="true") as platform:
+        tmp_path_factory.mktemp("platform"), DIAGNOSTIC_ACTORS="true", TASK_DIAGNOSTICS="true",
+        ALLOWED_EXPORT_PATHS=json.dumps([str(shelf)]),
+        ALLOWED_IMPORT_PATHS=json.dumps([str(shelf)]),
+    ) as platform:
+        platform.shelf = shelf
         yield platform
 
 

@@ -132,11 +132,9 @@ def _login() -> Endpoint:
 
 
 def data_operations() -> list[Endpoint]:
-    """Export, import, replication and signing services."""
+    """Replication and signing services."""
     return [
-        _exporter("filesystem", schemas.FilesystemExporter, ["method"]),
-        _exporter("pulp", schemas.PulpExporter, []),
-        *_importers(), _upstream_pulps(),
+        _upstream_pulps(),
         Endpoint(
             path="signing-services", tag="Signing-Services", schema=schemas.SigningService, keys=[Key(column=NOTHING)],
             filters=reserved_filters(
@@ -144,47 +142,6 @@ def data_operations() -> list[Endpoint]:
                 ["name", "pubkey_fingerprint", "public_key", "script", *IDENTITY]),
             operations=reserved_operations("list", "read"),
         ),
-    ]
-
-
-def _exporter(kind: str, exporter: type[WireSchema], order: list[str]) -> Endpoint:
-    return Endpoint(
-        path=f"exporters/core/{kind}", tag=f"Exporters: {kind.title()}", schema=exporter, keys=[Key(column=NOTHING)],
-        filters=reserved_filters(_names(), [*order, "name", "path", "pulp_type", *IDENTITY]),
-        operations=reserved_operations(*ALL, deleted=202, updated=CHANGE_IN_TASK),
-    )
-
-
-def _exports(kind: str, export: type[WireSchema]) -> Endpoint:
-    return Endpoint(
-        path=f"exporters/core/{kind}/{{exporter_pk}}/exports", tag=f"Exporters: {kind.title()} Exports", schema=export,
-        listed=False, href_name=f"{kind}_{kind}_export", filters=reserved_filters([], [], identity=False),
-        keys=[Key("exporter_pk", NOTHING), Key("pulp_id", NOTHING)],
-        operations=reserved_operations("list", "create", "read", "delete", created={202: AsyncOperation}),
-    )
-
-
-def _importers() -> list[Endpoint]:
-    return [
-        Endpoint(
-            path="importers/core/pulp", tag="Importers: Pulp", schema=schemas.PulpImporter, keys=[Key(column=NOTHING)],
-            filters=reserved_filters(_names(), ["name", "pulp_type", *IDENTITY]),
-            listed=False, operations=reserved_operations(*ALL),
-        ),
-        Endpoint(
-            path="importers/core/pulp/{importer_pk}/imports", tag="Importers: Pulp Imports", schema=schemas.Import,
-            listed=False, href_name="pulp_pulp_import", filters=reserved_filters([], [], identity=False),
-            keys=[Key("importer_pk", NOTHING), Key("pulp_id", NOTHING)],
-            operations=reserved_operations(
-                "list", "create", "read", "delete", request=schemas.PulpImport, created={202: TaskGroupOperation}),
-        ),
-        Endpoint(
-            path="importers/core/pulp/import-check", tag="Importers: Pulp Import-Check", listed=False,
-            operations=[Operation(
-                "post", "POST", not_available, request=schemas.ImportCheck,
-                responses={200: schemas.ImportCheckResult}, operation_id="pulp_import_check_post")],
-        ),
-        _exports("filesystem", schemas.FilesystemExport), _exports("pulp", schemas.PulpExport),
     ]
 
 

@@ -7,7 +7,6 @@ from typing import Any
 from api.schemas.base import WireSchema
 from api.schemas.fields import Boolean, Choice, DateTime, Integer, Json, ListOf, Number, Secret, Text
 from api.schemas.hidden import HiddenFields
-from api.schemas.nested import Object
 
 
 def uri(**options: Any) -> Text:
@@ -71,88 +70,6 @@ class LoginUpdate(WireSchema):
     first_name = Text(blank=True, max_length=150)
     last_name = Text(blank=True, max_length=150)
     email = Text(blank=True, format="email")
-
-
-class FilesystemExporter(Named):
-    wire_name = "FilesystemExporter"
-    name = Text(required=True)
-    path = Text(required=True)
-    method = Choice(("write", "hardlink", "symlink"), enum="MethodEnum", default="write")
-
-
-class FilesystemExport(Named):
-    wire_name = "FilesystemExport"
-    task = uri(null=True, blank=True)
-    exported_resources = ListOf(uri(), read_only=True)
-    params = Json(type="object", read_only=True)
-    publication = uri(write_only=True, blank=True)
-    repository_version = uri(write_only=True, blank=True)
-    start_repository_version = uri(write_only=True, blank=True)
-
-
-class PulpExporter(Named):
-    wire_name = "PulpExporter"
-    name = Text(required=True)
-    path = Text(required=True)
-    repositories = ListOf(uri(blank=True), required=True)
-    last_export = uri(null=True, blank=True)
-
-
-class PulpExport(Named):
-    wire_name = "PulpExport"
-    task = uri(null=True, blank=True)
-    exported_resources = ListOf(uri(), read_only=True)
-    params = Json(type="object", read_only=True)
-    full = Boolean(default=True, write_only=True)
-    dry_run = Boolean(default=False, write_only=True)
-    output_file_info = Json(type="object", read_only=True)
-    toc_info = Json(type="object", read_only=True)
-    versions = ListOf(uri(blank=True, write_only=True), write_only=True)
-    chunk_size = Text(write_only=True)
-    start_versions = ListOf(uri(blank=True, write_only=True), write_only=True)
-    meta = Json(type="object", write_only=True)
-
-
-class PulpImporter(Named):
-    wire_name = "PulpImporter"
-    name = Text(required=True)
-    repo_mapping = Json(type="object", values="name")
-
-
-class PulpImport(WireSchema):
-    wire_name = "PulpImport"
-    path = Text()
-    toc = Text()
-    create_repositories = Boolean(default=False)
-
-
-class Import(Named):
-    wire_name = "Import"
-    task = uri(required=True)
-    params = Json(type="object", required=True)
-
-
-class Evaluation(WireSchema):
-    wire_name = "Evaluation"
-    context = Text(required=True)
-    is_valid = Boolean(required=True)
-    messages = ListOf(Text(), required=True)
-
-
-class ImportCheck(WireSchema):
-    wire_name = "PulpImportCheck"
-    path = Text()
-    toc = Text()
-    repo_mapping = Text()
-
-
-class ImportCheckResult(WireSchema):
-    """What is wrong with an import that has not been made."""
-
-    wire_name = "PulpImportCheck"
-    toc = Object(Evaluation)
-    path = Object(Evaluation)
-    repo_mapping = Object(Evaluation)
 
 
 class UpstreamPulp(Named):

@@ -43,7 +43,7 @@ def mirror(
     """
     client = connect(data_dir, api, user, password, insecure)
     console = Console(highlight=False)
-    with _progress(console) as progress:
+    with progress_bars(console) as progress:
         result = run_mirror(client, url, base_path, policy, Bars(progress))
     what = f"version {result.version}, {result.files} files" + ("" if result.changed else ", nothing had changed")
     console.print(f"{what}; served at", markup=False)
@@ -105,6 +105,7 @@ class Bars:
             self._progress.update(self._bars[code], completed=report["done"], total=total)
 
 
-def _progress(console: Console) -> Progress:
+def progress_bars(console: Console) -> Progress:
+    """What `Bars` draws into."""
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console)

@@ -11,13 +11,14 @@ from pulp_actor.models.publication import Publication, PublishedArtifact, Publis
 from pulp_actor.models.quota import Quota
 from pulp_actor.models.remote import Remote
 from pulp_actor.models.repository import Repository, RepositoryContent, RepositoryVersion
+from pulp_actor.models.transfer import Export, Exporter, Import, Importer
 from pulp_actor.models.user import Group, GroupMember, User
 from pulp_actor.models.vulnerability import VulnerabilityReport, VulnerabilityReportVersion
 
 __all__ = [
     "DEFAULT_DOMAIN_ID", "AccessPolicy", "AccessToken", "AlternateContentFile", "AlternateContentSource", "Artifact",
-    "BaseModel", "Content", "ContentArtifact", "ContentGuard", "DetailContent", "Distribution", "Domain", "Group",
-    "GroupMember", "Publication", "PublishedArtifact", "PublishedMetadata", "Quota", "Remote", "RemoteArtifact",
-    "Repository", "RepositoryContent", "RepositoryVersion", "Role", "RoleAssignment", "Session", "Upload", "UploadChunk",
-    "User", "VulnerabilityReport", "VulnerabilityReportVersion",
+    "BaseModel", "Content", "ContentArtifact", "ContentGuard", "DetailContent", "Distribution", "Domain", "Export",
+    "Exporter", "Group", "GroupMember", "Import", "Importer", "Publication", "PublishedArtifact", "PublishedMetadata",
+    "Quota", "Remote", "RemoteArtifact", "Repository", "RepositoryContent", "RepositoryVersion", "Role",
+    "RoleAssignment", "Session", "Upload", "UploadChunk", "User", "VulnerabilityReport", "VulnerabilityReportVersion",
 ]

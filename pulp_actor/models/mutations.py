@@ -24,6 +24,7 @@ from pulp_actor.models.distribution import ContentGuard, Distribution
 from pulp_actor.models.publication import Publication
 from pulp_actor.models.remote import Remote
 from pulp_actor.models.repository import Repository, RepositoryVersion
+from pulp_actor.models.transfer import Exporter, Importer
 from pulp_actor.models.units import make_unit
 from pulp_actor.models.user import Group, User
 from pulp_actor.security.encryption import Unreadable
@@ -247,6 +248,8 @@ register(Distribution, Rules(
     unique=("name",), check=check_base_path,
     created=lambda row: _note_content_change(row, {"base_path": row.base_path}), changed=_note_content_change,
 ))
+register(Exporter, Rules(unique=("name",)))
+register(Importer, Rules(unique=("name",)))
 register(User, Rules(unique=("username",)))
 register(Group, Rules(unique=("name",)))
 register(Publication, Rules())

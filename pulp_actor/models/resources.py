@@ -7,6 +7,7 @@ from pulp_actor.models.base import Domain
 from pulp_actor.models.distribution import ContentGuard, Distribution
 from pulp_actor.models.quota import Quota
 from pulp_actor.models.repository import Repository, RepositoryVersion
+from pulp_actor.models.transfer import FILESYSTEM, PULP, Export, Exporter, Import, Importer
 from pulp_actor.models.user import Group, User
 from pulp_actor.models.vulnerability import VulnerabilityReport
 from pulp_actor.queue.models import Task, TaskGroup, TaskSchedule, Worker
@@ -44,3 +45,12 @@ ENVVAR_GUARD = registry.register(ResourceType(
     ContentGuard, "contentguards/core/envvar_header", "core.envvarheadercontentguard", "core.envvar_header"))
 COMPOSITE_GUARD = registry.register(
     ResourceType(ContentGuard, "contentguards/core/composite", "core.compositecontentguard", "core.composite"))
+PULP_EXPORTER = registry.register(ResourceType(Exporter, "exporters/core/pulp", "core.pulpexporter", PULP))
+FILESYSTEM_EXPORTER = registry.register(
+    ResourceType(Exporter, "exporters/core/filesystem", "core.filesystemexporter", FILESYSTEM))
+#: Exports and imports live below what made them (`transfer.hrefs`); the paths here only name their kinds.
+PULP_EXPORT = registry.register(ResourceType(Export, "exporters/core/pulp/exports", "core.pulpexport", PULP))
+FILESYSTEM_EXPORT = registry.register(
+    ResourceType(Export, "exporters/core/filesystem/exports", "core.filesystemexport", FILESYSTEM))
+PULP_IMPORTER = registry.register(ResourceType(Importer, "importers/core/pulp", "core.pulpimporter", PULP))
+PULP_IMPORT = registry.register(ResourceType(Import, "importers/core/pulp/imports", "core.pulpimport"))

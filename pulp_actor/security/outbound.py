@@ -46,7 +46,7 @@ class AddressRefused(OSError):
 
 
 class PathRefused(PulpActorError):
-    """A ``file://`` URL or path leads outside the folders that imports may read."""
+    """A ``file://`` URL or path leads outside the folders that imports may read, or exports may write."""
 
 
 def check_address(host: str, port: int) -> None:
@@ -109,12 +109,24 @@ def check_import_path(path: str | Path) -> Path:
     Raises:
         PathRefused
     """
+    return _below(path, settings.ALLOWED_IMPORT_PATHS, "ALLOWED_IMPORT_PATHS")
+
+
+def check_export_path(path: str | Path) -> Path:
+    """As `check_import_path`, of the folders of ``ALLOWED_EXPORT_PATHS``; what is not there yet may be made there."""
+    return _below(path, settings.ALLOWED_EXPORT_PATHS, "ALLOWED_EXPORT_PATHS")
+
+
+def _below(path: str | Path, folders: list[str], setting: str) -> Path:
     real = Path(path)
     if not real.is_absolute() or "\0" in str(path):
         raise PathRefused(f"{str(path)!r} is not an absolute path")
-    real = real.resolve()
-    if not any(real.is_relative_to(Path(folder).resolve()) for folder in settings.ALLOWED_IMPORT_PATHS):
-        raise PathRefused(f"{path} is outside the folders of ALLOWED_IMPORT_PATHS")
+    try:
+        real = real.resolve()
+    except (OSError, RuntimeError):
+        raise PathRefused(f"{path} cannot be followed") from None
+    if not any(real.is_relative_to(Path(folder).resolve()) for folder in folders):
+        raise PathRefused(f"{path} is outside the folders of {setting}")
     return real
 
 

@@ -26,6 +26,7 @@ REPORTS = {
              " then marks it done; 8 threads in 2 processes are set against two such loops.",
     "api": "The API. The yardstick is a Falcon handler that runs one indexed SELECT through peewee under the same gunicorn.",
     "sync": "Syncing, publishing and what they need of memory.",
+    "transfer": "Archives. An import is bound by the disk, which flushes each artifact.",
     "content": "The content server, over loopback with the same number of processes as its yardsticks.",
 }
 

@@ -50,7 +50,12 @@ class RunningPlatform:
 
     Parameters:
         process: the ``pulp-actor up`` that keeps it.
+
+    Attributes:
+        shelf: a folder that it may export into and import from, where there is one.
     """
+
+    shelf: Path
 
     def __init__(self, directory: Path, data_dir: Path, process: subprocess.Popen[str], facts: Facts) -> None:
         self.directory = directory
