@@ -35,6 +35,16 @@ class Pem(Text):
         super().__init__(strip=False, **kwargs)
 
 
+class Headers(ListOf):
+    """Headers; null, as which a remote shows that it has none, is taken for none. The contract's schema does not say so."""
+
+    def __init__(self, item: Json, **kwargs: Any) -> None:
+        super().__init__(item, null=True, **kwargs)
+
+    def openapi(self, *, response: bool) -> dict[str, Any]:
+        return {name: value for name, value in super().openapi(response=response).items() if name != "nullable"}
+
+
 class NetworkConfig(WireSchema):
     """How a server is spoken to: TLS, proxy, credentials, patience. Part of a remote, and of its own in uploads by URL."""
 
@@ -54,7 +64,7 @@ class NetworkConfig(WireSchema):
     connect_timeout = Number(null=True, minimum=0.0, help="Seconds to get a connection, waiting for a free one included.")
     sock_connect_timeout = Number(null=True, minimum=0.0, help="Seconds to connect to the server.")
     sock_read_timeout = Number(null=True, minimum=0.0, help="Seconds between two reads from the server.")
-    headers = ListOf(Json(type="object"), help="Headers of every request: [{\"Name\": \"value\"}].")
+    headers = Headers(Json(type="object"), help="Headers of every request: [{\"Name\": \"value\"}].")
     download_concurrency = Integer(null=True, minimum=1, help="How many downloads run at once.")
     rate_limit = Integer(null=True, help="Requests a second, over all downloads.")
 

@@ -149,10 +149,14 @@ def delete(resource: ResourceType, key: Any) -> None:
             raise ValidationError({"detail": f"This cannot be deleted: a {table.replace('_', ' ')} needs it."}) from None
 
 
+#: What a detail that was never written stands for, by the type of what it is compared with.
+_NOTHING: Mapping[type, Any] = {list: [], dict: {}}
+
+
 def _differs(row: Model, column: str, value: Any) -> bool:
     if column == "details":
         held = getattr(row, "details")  # noqa: B009
-        return any(held.get(name) != part for name, part in value.items())
+        return any(held.get(name, _NOTHING.get(type(part))) != part for name, part in value.items())
     try:
         held = getattr(row, column)
     except Unreadable:

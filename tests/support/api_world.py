@@ -39,6 +39,7 @@ BODIES: dict[str, Callable[[int], dict[str, Any]]] = {
         "retain_repo_versions": [None, 2, 3][n], "autopublish": n == 1, "description": [None, "Some", "more"][n]},
     "remotes/file/file": lambda n: {"policy": ["immediate", "on_demand", "streamed"][n], "max_retries": [None, 1, 9][n]},
     "distributions/file/file": lambda n: {"hidden": n == 1},
+    "quotas": lambda n: {"max_bytes": 10**15, "repository": None},
     "users": lambda n: {"password": "a long pass phrase", "is_staff": n == 1, "email": ["", "a@x.org", "B@x.org"][n]},
 }
 
@@ -48,6 +49,19 @@ BY_OTHER_MEANS = {
     "content/file/files": "it takes a file",
     "artifacts": "it takes a file",
     "publications/file/file": "a worker makes them",
+}
+
+#: Collection -> why there are fewer than two objects in it.
+EMPTY = {
+    **dict.fromkeys((f"content/core/openpgp_{kind}" for kind in (
+        "publickey", "publicsubkey", "signature", "userattribute", "userid")), "a worker takes keys apart"),
+    **dict.fromkeys((
+        "roles", "users/{user_pk}/roles", "groups/{group_pk}/roles", "access_policies", "exporters/core/filesystem",
+        "exporters/core/pulp", "importers/core/pulp", "importers/core/pulp/{importer_pk}/imports", "upstream-pulps",
+        "exporters/core/filesystem/{exporter_pk}/exports", "exporters/core/pulp/{exporter_pk}/exports",
+        "signing-services"), "the platform does not have them yet"),
+    "vuln_report": "a worker asks another service for them",
+    "domains": "they are switched off, and there is the default one",
 }
 
 
@@ -80,6 +94,7 @@ class ApiWorld:
         api: a client, as in tests/integration/api/conftest.py.
 
     Attributes:
+        empty: the collections without objects.
         refused: collection -> what was answered to a body that ought to have been right.
     """
 
@@ -87,6 +102,7 @@ class ApiWorld:
         self.api = api
         self.endpoints = {one.path: one for one in all_endpoints()}
         self.refused: dict[str, str] = {}
+        self.empty = EMPTY
         self._numbers = itertools.count(1)
 
     def fill(self) -> None:
