@@ -42,29 +42,36 @@ ORDER BY min(entry.relative_path)
 LIMIT %(limit)s
 
 -- name: details
--- Size and date of the files on a page.
+-- Size and date of the files on a page; found as `find_file` of lookup.sql finds one, and each of them once (OFFSET 0).
 SELECT given.path, coalesce(artifact.size, (
            SELECT max(remote_artifact.size) FROM remote_artifact
            WHERE remote_artifact.content_artifact_id = content_artifact.id
        )), content.pulp_created
-FROM unnest(%(paths)s::text[]) AS given (path)
-CROSS JOIN LATERAL (
-    (SELECT published_artifact.content_artifact_id
-     FROM published_artifact
-     WHERE published_artifact.publication_id = %(publication_id)s::uuid AND published_artifact.relative_path = given.path)
-    UNION ALL
-    (SELECT entry.id
-     FROM published_metadata JOIN content_artifact AS entry ON entry.content_id = published_metadata.content_id
-     WHERE published_metadata.publication_id = %(publication_id)s::uuid AND published_metadata.relative_path = given.path)
-    UNION ALL
-    (SELECT entry.id
-     FROM content_artifact AS entry JOIN repository_content AS stay ON stay.content_id = entry.content_id
-     WHERE %(pass_through)s AND entry.relative_path = given.path AND stay.repository_id = %(repository_id)s::uuid
-       AND stay.version_added <= %(number)s AND (stay.version_removed IS NULL OR stay.version_removed > %(number)s)
-     ORDER BY stay.version_added DESC LIMIT 1)
-    LIMIT 1
+FROM unnest(%(paths)s::text[]) AS given (path) CROSS JOIN LATERAL (
+    SELECT coalesce(
+        (SELECT published_artifact.content_artifact_id
+         FROM published_artifact
+         WHERE published_artifact.publication_id = %(publication_id)s::uuid
+           AND published_artifact.relative_path = given.path),
+        (SELECT entry.id
+         FROM published_metadata JOIN content_artifact AS entry ON entry.content_id = published_metadata.content_id
+         WHERE published_metadata.publication_id = %(publication_id)s::uuid
+           AND published_metadata.relative_path = given.path
+         LIMIT 1),
+        (SELECT entry.id
+         FROM (
+             SELECT id, content_id FROM content_artifact WHERE %(pass_through)s AND relative_path = given.path OFFSET 0
+         ) AS entry CROSS JOIN LATERAL (
+             SELECT stay.version_added FROM repository_content AS stay
+             WHERE stay.content_id = entry.content_id AND stay.repository_id::text = %(repository_id)s
+               AND stay.version_added <= %(number)s
+               AND (stay.version_removed IS NULL OR stay.version_removed > %(number)s)
+             LIMIT 1
+         ) AS stay
+         ORDER BY stay.version_added DESC LIMIT 1)) AS id
+    OFFSET 0
 ) AS found
-JOIN content_artifact ON content_artifact.id = found.content_artifact_id
+JOIN content_artifact ON content_artifact.id = found.id
 JOIN content ON content.id = content_artifact.content_id
 LEFT JOIN artifact ON artifact.id = content_artifact.artifact_id
 

@@ -62,27 +62,31 @@ ORDER BY superseded_at DESC
 LIMIT 10
 
 -- name: find_file
--- The file of a publication (a published artifact, else metadata, else passed through) or of a version's content.
+-- The file of a publication (a published artifact, else metadata, else passed through) or of a version's content: what comes
+-- later is looked up only if there is nothing before. Of a version, the path is looked up first and then whether the unit is
+-- in it; the form of the query leaves the planner no other way, by which it would read whole tables for one path while it has
+-- no statistics yet: OFFSET 0 and LIMIT 1 have both parts planned for themselves, the cast hides the index that begins with
+-- the repository (ADR 6).
 SELECT content_artifact.id::text, artifact.file, artifact.size, artifact.sha256, artifact.pulp_created
-FROM (
-    SELECT 1 AS rank, published_artifact.content_artifact_id
-    FROM published_artifact
-    WHERE published_artifact.publication_id = %(publication_id)s::uuid AND published_artifact.relative_path = %(path)s
-    UNION ALL
-    SELECT 2, entry.id
-    FROM published_metadata JOIN content_artifact AS entry ON entry.content_id = published_metadata.content_id
-    WHERE published_metadata.publication_id = %(publication_id)s::uuid AND published_metadata.relative_path = %(path)s
-    UNION ALL
-    (SELECT 3, entry.id
-     FROM content_artifact AS entry JOIN repository_content AS stay ON stay.content_id = entry.content_id
-     WHERE %(pass_through)s AND entry.relative_path = %(path)s AND stay.repository_id = %(repository_id)s::uuid
-       AND stay.version_added <= %(number)s AND (stay.version_removed IS NULL OR stay.version_removed > %(number)s)
-     ORDER BY stay.version_added DESC LIMIT 1)
-) AS found
-JOIN content_artifact ON content_artifact.id = found.content_artifact_id
-LEFT JOIN artifact ON artifact.id = content_artifact.artifact_id
-ORDER BY found.rank
-LIMIT 1
+FROM content_artifact LEFT JOIN artifact ON artifact.id = content_artifact.artifact_id
+WHERE content_artifact.id = coalesce(
+    (SELECT published_artifact.content_artifact_id
+     FROM published_artifact
+     WHERE published_artifact.publication_id = %(publication_id)s::uuid AND published_artifact.relative_path = %(path)s),
+    (SELECT entry.id
+     FROM published_metadata JOIN content_artifact AS entry ON entry.content_id = published_metadata.content_id
+     WHERE published_metadata.publication_id = %(publication_id)s::uuid AND published_metadata.relative_path = %(path)s
+     LIMIT 1),
+    (SELECT entry.id
+     FROM (
+         SELECT id, content_id FROM content_artifact WHERE %(pass_through)s AND relative_path = %(path)s OFFSET 0
+     ) AS entry CROSS JOIN LATERAL (
+         SELECT stay.version_added FROM repository_content AS stay
+         WHERE stay.content_id = entry.content_id AND stay.repository_id::text = %(repository_id)s
+           AND stay.version_added <= %(number)s AND (stay.version_removed IS NULL OR stay.version_removed > %(number)s)
+         LIMIT 1
+     ) AS stay
+     ORDER BY stay.version_added DESC LIMIT 1))
 
 -- name: is_directory
 -- Whether anything lies below a path that ends in a slash; the range is [first, beyond).
@@ -93,8 +97,12 @@ SELECT EXISTS (
     SELECT FROM published_metadata
     WHERE publication_id = %(publication_id)s::uuid AND relative_path >= %(first)s AND relative_path < %(beyond)s
 ) OR (%(pass_through)s AND EXISTS (
-    SELECT FROM content_artifact AS entry JOIN repository_content AS stay ON stay.content_id = entry.content_id
-    WHERE entry.relative_path >= %(first)s AND entry.relative_path < %(beyond)s
-      AND stay.repository_id = %(repository_id)s::uuid
-      AND stay.version_added <= %(number)s AND (stay.version_removed IS NULL OR stay.version_removed > %(number)s)
+    SELECT FROM (
+        SELECT content_id FROM content_artifact WHERE relative_path >= %(first)s AND relative_path < %(beyond)s OFFSET 0
+    ) AS entry CROSS JOIN LATERAL (
+        SELECT FROM repository_content AS stay
+        WHERE stay.content_id = entry.content_id AND stay.repository_id::text = %(repository_id)s
+          AND stay.version_added <= %(number)s AND (stay.version_removed IS NULL OR stay.version_removed > %(number)s)
+        LIMIT 1
+    ) AS stay
 ))

@@ -16,7 +16,7 @@ import aiohttp
 from aiohttp import web
 
 from content.app import ContentServer
-from pulp_actor.db import transaction
+from pulp_actor.db import database, transaction
 from pulp_actor.db.listen import ListenHub
 from pulp_actor.identifiers import uuid7
 from pulp_actor.models import (
@@ -121,6 +121,29 @@ class Repo:
             RepositoryContent.repository == self.row, RepositoryContent.version_removed.is_null(),
             RepositoryContent.content.in_(content),
         ).execute()
+
+
+_FILL = """
+WITH made AS (
+    INSERT INTO content (id, type) SELECT gen_random_uuid(), 'file.file' FROM generate_series(1, %(count)s) RETURNING id
+), numbered AS (
+    SELECT id, row_number() OVER () AS number FROM made
+), placed AS (
+    INSERT INTO content_artifact (id, content_id, artifact_id, relative_path)
+    SELECT gen_random_uuid(), id, %(artifact)s::uuid,
+           CASE WHEN %(flat)s THEN 'f' || number ELSE 'd' || number %% 1000 || '/f' || number END FROM numbered
+)
+INSERT INTO repository_content (repository_id, content_id, version_added)
+SELECT %(repository)s::uuid, id, %(version)s FROM numbered
+"""
+
+
+def fill(repo: Repo, count: int, stored: Artifact, *, flat: bool = False) -> None:
+    """Put ``count`` units into the repository's latest version: as ``d7/f7`` in 1,000 directories, or ``f7`` in one."""
+    database.execute_sql(_FILL, {
+        "count": count, "artifact": str(stored.id), "repository": str(repo.row.id), "version": repo.version.number,
+        "flat": flat,
+    })
 
 
 def distribute(base_path: str, **columns: Any) -> Distribution:
