@@ -4,6 +4,7 @@ and never finished: uploads, temporary files."""
 from __future__ import annotations
 
 import datetime
+import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -97,13 +98,14 @@ def _drop_uploads(before: datetime.datetime) -> int:
 
 
 def _delete_temporary_files(before: datetime.datetime) -> int:
-    """Delete the temporary files that nobody has written to since a time, left by processes that died."""
-    count = 0
-    for path in temporary_directory().glob("*"):
-        if path.is_file() and path.stat().st_mtime < before.timestamp():
+    """Delete the temporary files and folders that nobody has written to since a time, left by processes that died."""
+    old = [path for path in temporary_directory().glob("*") if path.stat().st_mtime < before.timestamp()]
+    for path in old:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
             path.unlink(missing_ok=True)
-            count += 1
-    return count
+    return len(old)
 
 
 @contextmanager

@@ -86,6 +86,8 @@ SETTINGS: Mapping[str, Setting] = _table(
     Setting("MAX_BODY_SIZE", int, 10 * 1024 * 1024, "Largest JSON or form body of a request, in bytes."),
     # Content
     Setting("STORAGE", dict, {"class": "local"}, "Object store: {\"class\": \"local\"} or obstore's options."),
+    Setting("MIN_FREE_SPACE", int, 256 * 1024 * 1024,
+            "Bytes that stay free on the store's disk: what would take them fails before the disk is full."),
     Setting("ALLOWED_IMPORT_PATHS", list, [], "Folders below which file:// remotes and imports may read."),
     Setting("ALLOWED_EXPORT_PATHS", list, [], "Folders below which exports may write."),
     Setting("ALLOWED_CONTENT_CHECKSUMS", list, ["sha224", "sha256", "sha384", "sha512"], "Digests that are computed."),

@@ -21,6 +21,8 @@ from pulp_actor.storage.digests import Digester
 
 #: Bytes that are read at a time where nothing asks for another size.
 CHUNK_SIZE = 256 * 1024
+#: Bytes that are written to one file between two looks at how much room there is.
+CHECK_INTERVAL = 16 * 1024 * 1024
 
 
 class StorageError(PulpActorError):
@@ -53,6 +55,7 @@ class TemporaryFile:
         self._digester = digester or Digester()
         # Unbuffered: a reader that shares the growing file sees each write as soon as it returns.
         self._file: BinaryIO = path.open("xb", buffering=0)
+        self._check_at = CHECK_INTERVAL
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append ``data``.
@@ -60,6 +63,9 @@ class TemporaryFile:
         Raises:
             StorageFull, StorageError
         """
+        if self.size >= self._check_at:
+            check_room(self.path.parent)
+            self._check_at = self.size + CHECK_INTERVAL
         view = memoryview(data)
         try:
             while view:
@@ -95,6 +101,20 @@ def storage_error(error: OSError) -> StorageError:
     return (StorageFull if full else StorageError)(f"the store cannot be written: {error.strerror or error}")
 
 
+def check_room(directory: Path) -> None:
+    """Leave the last of a disk to the database and the logs: `MIN_FREE_SPACE` bytes of it.
+
+    Raises:
+        StorageFull: less than that is free on the filesystem of ``directory``.
+    """
+    found = os.statvfs(directory)
+    free = found.f_bavail * found.f_frsize
+    if free < settings.MIN_FREE_SPACE:
+        raise StorageFull(
+            f"the disk is nearly full: {free:,} bytes are free in {directory}, and MIN_FREE_SPACE keeps"
+            f" {settings.MIN_FREE_SPACE:,}")
+
+
 def temporary_directory() -> Path:
     """Where temporary files are made: inside the data directory, so that storing locally is a rename."""
     return settings.data_dir / "tmp"
@@ -107,13 +127,19 @@ class Storage(ABC):
     redirects = True
 
     def new_temporary(self, digester: Digester | None = None) -> TemporaryFile:
-        """An empty temporary file; the caller discards it. ``digester``: takes the place of the usual one."""
+        """An empty temporary file; the caller discards it. ``digester``: takes the place of the usual one.
+
+        Raises:
+            StorageFull, StorageError
+        """
         directory = temporary_directory()
         path = directory / uuid.uuid4().hex
         try:
-            return TemporaryFile(path, digester)
-        except FileNotFoundError:
-            directory.mkdir(parents=True, exist_ok=True)
+            try:
+                check_room(directory)
+            except FileNotFoundError:
+                directory.mkdir(parents=True, exist_ok=True)
+                check_room(directory)
             return TemporaryFile(path, digester)
         except OSError as error:
             raise storage_error(error) from error

@@ -7,11 +7,11 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from pulp_actor.storage.base import CHUNK_SIZE, Storage, StorageError, Usage, fsync_directory, storage_error
+from pulp_actor.storage.base import CHUNK_SIZE, Storage, StorageError, Usage, check_room, storage_error
 
 #: Flushes to disk that are under way at once: the disk merges neighbours, which a single caller would wait for one by one.
 FLUSHERS = 8
@@ -35,13 +35,22 @@ class LocalStorage(Storage):
     def put_files(self, files: Iterable[tuple[Path, str]]) -> None:
         pairs = [(source, self.local_path(key)) for source, key in files]
         try:
+            directories = self._make_directories({target.parent for _, target in pairs})
+            check_room(self.root)
             _flush([source for source, _ in pairs])
             for source, target in pairs:
                 _move(source, target)
-            for directory in {target.parent for _, target in pairs}:
-                fsync_directory(directory)
+            _flush(directories)
         except OSError as error:
             raise storage_error(error) from error
+
+    def _make_directories(self, parents: set[Path]) -> set[Path]:
+        """Make those that are not there. Returns all directories whose entries have to be made durable."""
+        missing = [parent for parent in parents if not parent.is_dir()]
+        for parent in missing:
+            parent.mkdir(parents=True, exist_ok=True)
+        return parents.union(
+            ancestor for parent in missing for ancestor in parent.parents if ancestor.is_relative_to(self.root))
 
     def open(self, key: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
         file = self.local_path(key).open("rb")
@@ -78,9 +87,10 @@ class LocalStorage(Storage):
         return Usage(total, used, free)
 
 
-def _flush(paths: list[Path]) -> None:
+def _flush(paths: Collection[Path]) -> None:
+    """Make files, or the entries of directories, durable."""
     if len(paths) == 1:
-        _flush_one(paths[0])
+        _flush_one(*paths)
         return
     with ThreadPoolExecutor(FLUSHERS) as pool:
         for _ in pool.map(_flush_one, paths):
@@ -97,7 +107,7 @@ def _flush_one(path: Path) -> None:
 
 def _move(source: Path, target: Path) -> None:
     try:
-        _replace(source, target)
+        os.replace(source, target)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
@@ -110,11 +120,3 @@ def _move(source: Path, target: Path) -> None:
         finally:
             beside.unlink(missing_ok=True)
         source.unlink()
-
-
-def _replace(source: Path, target: Path) -> None:
-    try:
-        os.replace(source, target)
-    except FileNotFoundError:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(source, target)

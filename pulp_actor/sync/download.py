@@ -11,7 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -59,7 +59,7 @@ class Downloader:
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._hosts: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(self.concurrency))
 
-    async def __aenter__(self) -> Downloader:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -83,9 +83,11 @@ class Downloader:
 
     async def fetch(
         self, url: str, expected_size: int | None = None, expected_digests: Mapping[str, str | None] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> TemporaryFile:
         """Download ``url`` into a closed temporary file, which the caller discards. A small one is in memory until its
-        path is asked for. A download that breaks off goes on where it stopped, if the upstream can do that.
+        path is asked for. A download that breaks off goes on where it stopped, if the upstream can do that. ``headers``
+        go along with each request to the remote's own origin.
 
         Raises:
             DownloadError: as `open`; also if the bytes are not of the expected size and digests.
@@ -94,14 +96,14 @@ class Downloader:
         transfer = _Transfer(url, get_storage(self.remote.domain_id), expected_size, expected_digests or {})  # type: ignore[attr-defined]
         try:
             async with self._slot(url), _traced(url):
-                await self._persist(url, lambda: self._transfer(transfer))
+                await self._persist(url, lambda: self._transfer(transfer, headers))
             return transfer.finished()
         except BaseException:
             transfer.discard()
             raise
 
-    async def _transfer(self, transfer: _Transfer) -> None:
-        response, close = await self._answer(transfer.url, transfer.received)
+    async def _transfer(self, transfer: _Transfer, headers: Mapping[str, str] | None) -> None:
+        response, close = await self._answer(transfer.url, transfer.received, headers)
         try:
             await transfer.take(response)
         finally:
@@ -132,16 +134,18 @@ class Downloader:
                 raise
         raise AssertionError("unreachable")
 
-    async def _answer(self, url: str, offset: int) -> tuple[Response, Callable[[], None]]:
+    async def _answer(
+        self, url: str, offset: int, own: Mapping[str, str] | None = None,
+    ) -> tuple[Response, Callable[[], None]]:
         """A good response and what closes it."""
         if url.startswith("file:"):
             return self._answer_from_file(url, offset)
         await self._rate.wait()
-        headers = {"Range": f"bytes={offset}-"} if offset else None
-        response, location = await self._follow(url, headers)
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        response, location = await self._follow(url, headers, own or {})
         if response.status == 416 and offset:
             response.close()
-            response, location = await self._follow(url, None)
+            response, location = await self._follow(url, {}, own or {})
         if response.status in (200, 206):
             return HttpResponse(location, response), response.close
         response.close()
@@ -154,11 +158,15 @@ class Downloader:
             raise DownloadError(url, f"refused: {error}") from error
         return response, response.close
 
-    async def _follow(self, url: str, headers: dict[str, str] | None) -> tuple[aiohttp.ClientResponse, str]:
-        """The first response that is no redirect, and its URL. Credentials go to the remote's own origin only."""
+    async def _follow(
+        self, url: str, headers: Mapping[str, str], own: Mapping[str, str],
+    ) -> tuple[aiohttp.ClientResponse, str]:
+        """The first response that is no redirect, and its URL. Credentials, and the file's ``own`` headers, go to the
+        remote's own origin only."""
         location = url
         for _ in range(MAX_REDIRECTS + 1):
-            response = await self._request(url, location, headers)
+            trusted = _origin(location) == self._origin
+            response = await self._request(url, location, {**headers, **own} if trusted else headers, trusted=trusted)
             if response.status not in _REDIRECTS or "Location" not in response.headers:
                 return response, location
             response.release()
@@ -167,14 +175,15 @@ class Downloader:
                 raise DownloadError(url, f"refused: redirected to {location}")
         raise DownloadError(url, f"redirected more than {MAX_REDIRECTS} times")
 
-    async def _request(self, url: str, location: str, headers: dict[str, str] | None) -> aiohttp.ClientResponse:
+    async def _request(
+        self, url: str, location: str, headers: Mapping[str, str], *, trusted: bool,
+    ) -> aiohttp.ClientResponse:
         try:
-            origin = _origin(location)
-            options: dict[str, Any] = {"headers": headers or {}}
-            if proxy := self._proxies.get(origin[0]):
+            options: dict[str, Any] = {"headers": headers}
+            if proxy := self._proxies.get(urlsplit(location).scheme):
                 check_url(location)
                 options |= proxy | {"headers": {**options["headers"], **proxy.get("headers", {})}}
-            session = self._session(trusted=origin == self._origin)
+            session = self._session(trusted=trusted)
             response = await session.get(location, allow_redirects=False, **options)
             UPSTREAM_REQUESTS.labels(response.status).inc()
             return response

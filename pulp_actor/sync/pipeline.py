@@ -32,7 +32,7 @@ class Pipeline:
     """Brings declared units into the database and into a new version.
 
     Parameters:
-        remote: whose units they are. Its ``policy`` says whether bytes are downloaded now.
+        remote: whose units they are. Its ``policy`` says whether bytes are downloaded now, where they can be later.
         version: what the units are added to.
         downloader: fetches the bytes.
         on_units: called with a number of units that were declared.

@@ -37,6 +37,8 @@ def make_session(remote: Remote, *, trusted: bool) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=checked_connector(ssl=tls_context(remote, trusted=trusted), limit=0, keepalive_timeout=KEEPALIVE),
         headers=headers, timeout=timeouts(remote), auto_decompress=False, trust_env=False,
+        # Each host gets back its own cookies, also one that has no name but an address.
+        cookie_jar=aiohttp.CookieJar(unsafe=True),
     )
 
 

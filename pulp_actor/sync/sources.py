@@ -70,7 +70,7 @@ class Sources:
                 return await downloader.fetch(alternate.url, declared.size, declared.digests)
             except DownloadError as error:
                 self._note(alternate, error)
-        return await self._upstream.fetch(declared.url, declared.size, declared.digests)
+        return await self._upstream.fetch(declared.url, declared.size, declared.digests, declared.headers)
 
     def _note(self, alternate: Alternate, error: DownloadError) -> None:
         logger.warning("an alternate content source failed", source=str(alternate.source_id), error=str(error))

@@ -64,6 +64,7 @@ class Store:
                 # Somebody else was faster; their units are committed, and so visible to this statement.
                 self._find_units(rivals)
                 self._find_gaps(rivals)
+            self._label(created)
             self._insert_content_artifacts(created)
             self._fill(batch)
             self._insert_remote_artifacts(batch)
@@ -145,6 +146,13 @@ class Store:
                     created.append(unit)
         return created
 
+    def _label(self, units: list[Unit]) -> None:
+        labelled = [unit for unit in units if unit.declared.labels]
+        if labelled:
+            database.execute_sql(SQL.label_units, {
+                "content": [unit.content_id for unit in labelled],
+                "labels": [json.dumps(unit.declared.labels) for unit in labelled]})
+
     def _insert_content_artifacts(self, units: list[Unit]) -> None:
         rows = []
         for unit in units:
@@ -163,7 +171,9 @@ class Store:
                 "id": [file.entry for file in files], "artifact": [file.artifact_id for file in files]})
 
     def _insert_remote_artifacts(self, batch: Batch) -> None:
-        files = [file for file in batch.files() if file.locate and file.entry is not None]
+        files = [
+            file for file in batch.files()
+            if file.locate and file.declared.refetchable and file.entry is not None]
         if not files:
             return
         declared = [file.declared for file in files]

@@ -56,6 +56,11 @@ INSERT INTO content (id, domain_id, type)
 SELECT detail.content_id, %(domain)s::uuid, %(type)s FROM detail
 RETURNING id
 
+-- name: label_units
+UPDATE content SET pulp_labels = given.labels::jsonb
+FROM unnest(%(content)s::uuid[], %(labels)s::text[]) AS given (content_id, labels)
+WHERE content.id = given.content_id
+
 -- name: insert_content_artifacts
 INSERT INTO content_artifact (id, content_id, artifact_id, relative_path)
 SELECT * FROM unnest(%(id)s::uuid[], %(content)s::uuid[], %(artifact)s::uuid[], %(path)s::text[])

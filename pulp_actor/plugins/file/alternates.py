@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pulp_actor.errors import NotFound
 from pulp_actor.models import AlternateContentSource
 from pulp_actor.plugins.file import manifest
-from pulp_actor.plugins.file.synchronizing import declare, downloaded_manifest
+from pulp_actor.plugins.file.listing import declare, downloaded_manifest
 from pulp_actor.queue import current_task
 from pulp_actor.sync import DeclaredArtifact
 from pulp_actor.sync.alternates import replace_files

@@ -292,7 +292,7 @@ def test_file_url_below_an_allowed_folder(tmp_path, upstream, make_remote, make_
 
 def test_remote_of_another_type(make_remote, make_repository):
     remote = make_remote()
-    remote.type = "file.git"
+    remote.type = "file.other"
     remote.save()
-    with pytest.raises(UnsupportedRemote, match=r"is of type file\.git"):
+    with pytest.raises(UnsupportedRemote, match=r"is of type file\.other; only file\.file and file\.git"):
         sync(remote, make_repository())

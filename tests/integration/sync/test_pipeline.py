@@ -163,3 +163,22 @@ def test_first_bad_file_ends_it_and_leaves_no_temporary_files(upstream, make_rem
 
 def test_nothing_declared(make_remote, make_repository):
     assert bring(make_remote(), make_repository(), []) is None
+
+
+def test_labels_come_with_a_unit_and_headers_go_with_a_file(upstream, make_remote, make_repository):
+    unit, plain = book(upstream, 1), book(upstream, 2)
+    unit.labels = {"shelf": "7", "read": None}
+    for artifact in unit.artifacts:
+        artifact.headers = {"X-Ticket": artifact.relative_path}
+    bring(make_remote(headers=[{"X-Team": "a"}]), make_repository(), [unit, plain])
+    labels = {unit.edition: unit.content.pulp_labels for unit in BookContent.select().where(BookContent.isbn == "isbn-1")}
+    assert labels == {1: {"shelf": "7", "read": None}}
+    assert sorted(headers.get("X-Ticket", "") for headers in upstream.headers) == ["", "", "cover.bin", "text.bin"]
+    assert {headers["X-Team"] for headers in upstream.headers} == {"a"}
+
+
+def test_what_cannot_be_fetched_again_is_not_noted(upstream, make_remote, make_repository):
+    unit = book(upstream, 1)
+    unit.artifacts[0].refetchable = False
+    bring(make_remote(), make_repository(), [unit])
+    assert [row.url for row in RemoteArtifact.select()] == [f"{upstream.url}cover-1-1"]
