@@ -22,9 +22,10 @@ from pulp_actor.identifiers import api_prefix, href_of, prn, registry
 from pulp_actor.models import mutations
 from pulp_actor.queue import Dispatched, dispatch
 from pulp_actor.queue.models import Task
+from pulp_actor.security.accounts import Account
+from pulp_actor.security.permissions import on_object
 
 if TYPE_CHECKING:
-    from api.auth import Account
     from api.endpoints import Endpoint, Operation
 
 #: Most parameters in one query string.
@@ -52,6 +53,7 @@ class Call:
     """
 
     given: frozenset[str] = frozenset()
+    _body: tuple[Any] | None = None
 
     def __init__(
         self, endpoint: Endpoint, operation: Operation, request: falcon.Request, account: Account | None,
@@ -87,12 +89,37 @@ class Call:
 
     def read(self, *, current: Model | None = None, schema: WireSchema | None = None) -> dict[str, Any]:
         """The body, read by the operation's request schema. Raises ValidationError."""
-        if schema is None:
-            assert self.operation.request is not None
-            schema = instance_of(self.operation.request)
-        data = read_body(self.request, schema)
+        schema = schema or self.request_schema
+        data = self.body(schema)
         self.given = frozenset(data) if isinstance(data, dict) else frozenset()
         return schema.read(data, partial=self.operation.partial, current=current)
+
+    @property
+    def request_schema(self) -> WireSchema:
+        """What the operation's body is read by."""
+        wanted = self.operation.request
+        assert wanted is not None
+        return self.endpoint.wire if wanted is WireSchema else instance_of(wanted)
+
+    def body(self, schema: WireSchema) -> Any:
+        """The body's data as it came, read once: from a form in the types that ``schema`` wants."""
+        if self._body is None:
+            self._body = (read_body(self.request, schema),)
+        return self._body[0]
+
+    @property
+    def guarded_key(self) -> Any:
+        """The key of the object in the path whose roles decide; None in the path of a collection."""
+        keys = self.endpoint.keys
+        return self.keys.get(keys[0 if self.endpoint.owner is not None else -1].name) if keys else None
+
+    @cached_property
+    def held(self) -> frozenset[str]:
+        """The permissions that the user has through roles on the object in the path; asked for once."""
+        guarded = self.endpoint.guarded
+        if self.account is None or guarded is None or self.guarded_key is None:
+            return frozenset()
+        return on_object(self.account, guarded, self.guarded_key)
 
     def row(self) -> Row:
         """The row of the object that the path names. Raises NotFound."""

@@ -10,6 +10,7 @@ follow from these values; there is no class per endpoint.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +24,7 @@ from api.schemas.base import WireSchema
 from api.schemas.fields import Identifier, Row, WireField
 from pulp_actor.domains import of_current_domain
 from pulp_actor.identifiers import ResourceType
+from pulp_actor.security.permissions import permission_name, resources_of
 
 if TYPE_CHECKING:
     from api.call import Answer, Call
@@ -33,12 +35,20 @@ FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 
 
-#: Permissions that need no role: everyone, without credentials; and everyone who has some.
+#: Permissions that no role gives: everyone has the first, without credentials; everyone with some has the second; and
+#: superusers alone have the third.
 ANYONE = "anyone"
 ANY_USER = "any user"
+ADMIN = "admin"
 
-#: What a permission calls the actions that every collection has; any other action changes its object.
-VERBS = {"list": "view", "read": "view", "create": "add", "delete": "delete"}
+#: What permissions call actions. Any other action that only reads needs ``view``, and one that does not ``change``.
+VERBS = {
+    "list": "view", "read": "view", "create": "add", "upload": "add", "delete": "delete", "sync": "sync",
+    "modify": "modify_content", "purge": "delete", "repair": "repair", "refresh": "refresh", "replicate": "replicate",
+    "list_roles": "manage_roles", "add_role": "manage_roles", "remove_role": "manage_roles",
+}
+#: The same for what is inside another object, whose permissions decide: to make or delete a part changes the whole.
+VERBS_INSIDE = {"list": "view", "read": "view", "repair": "repair"}
 
 
 @dataclass(frozen=True)
@@ -57,8 +67,8 @@ class Operation:
         media: the media types a body may have.
         headers: the operation's own headers.
         query: the operation's own query parameters.
-        permission: what the user must be allowed to do: a permission's name, `ANY_USER` or `ANYONE`; empty: the name
-            that follows from the endpoint's objects and the action, ``file.view_filerepository``.
+        permission: what the user must be allowed to do: a permission's name, `ANY_USER`, `ADMIN` or `ANYONE`; empty: the
+            name that follows from the endpoint's objects and the action, ``file.view_filerepository``.
         uses_database: whether a connection is opened for it.
         operation_id: where it does not follow from the path and the action.
         help: one sentence for the OpenAPI document.
@@ -106,6 +116,8 @@ class Endpoint:
         schema: what an object looks like.
         rows: makes the query for all rows there are, in any domain; its columns are what ``schema`` shows.
         resource: the type of its objects, where they all have one.
+        owner: the type of the object that the first key names, where the roles on that object decide who may do what.
+        roles: further built-in roles on its objects: the end of the role's name -> the verbs of its permissions.
         counted: makes a cheaper query with as many rows as ``rows`` has, to be filtered in the same way.
         known_count: the number of rows that a list's parameters select, where it is known without counting.
         filters: what the list can be filtered and ordered by.
@@ -124,6 +136,8 @@ class Endpoint:
     schema: type[WireSchema] | None = None
     rows: Callable[[], Select] | None = None
     resource: ResourceType | None = None
+    owner: ResourceType | None = None
+    roles: Mapping[str, Sequence[str]] = field(default_factory=dict)
     counted: Callable[[], Select] | None = None
     known_count: Callable[[Mapping[str, Sequence[str]]], int | None] | None = None
     filters: FilterSet = field(default_factory=FilterSet)
@@ -151,13 +165,45 @@ class Endpoint:
         assert self.rows is not None
         return PreparedRead(self.rows, [key.column for key in self.keys])
 
+    @property
+    def guarded(self) -> ResourceType | None:
+        """The type of the objects on which roles decide: its own, or that of the object around them."""
+        return self.owner or self.resource
+
+    @property
+    def families(self) -> Sequence[ResourceType]:
+        """The types of object that its list may show."""
+        if self.resource is not None:
+            return [self.resource]
+        model = getattr(self.schema, "model", None)
+        return [] if model is None else resources_of(model)
+
+    @cached_property
+    def viewset_name(self) -> str:
+        """What its access policy is called: its path, without the keys in it."""
+        return "/".join(part for part in self.path.split("/") if not part.startswith("{"))
+
     def permission_of(self, operation: Operation) -> str:
         """What a user must be allowed to do for ``operation``."""
-        if operation.permission or self.resource is None:
-            return operation.permission or f"{self.component}.{operation.action}_{self.path.replace('/', '_')}"
-        app, _, model = self.resource.prn.partition(".")
-        verb = VERBS.get(operation.action, "view" if operation.method == "GET" else "change")
-        return f"{app}.{verb}_{model}"
+        if operation.permission:
+            return operation.permission
+        if self.guarded is None:
+            if operation.action == "list" and self.families:
+                return ANY_USER  # each row is there for those who may see it
+            noun = re.sub("[^a-z0-9]+", "_", self.viewset_name.removesuffix(f"/{operation.action}"))
+            return f"{self.component}.{operation.action}_{noun}"
+        verbs = VERBS if self.owner is None else VERBS_INSIDE
+        return permission_name(self.guarded, verbs.get(operation.action, "view" if operation.method == "GET" else "change"))
+
+    @cached_property
+    def permissions(self) -> frozenset[str]:
+        """The permissions on its guarded objects that its operations ask for and its roles give."""
+        if self.guarded is None:
+            return frozenset()
+        app, _, model = self.guarded.prn.partition(".")
+        asked = {self.permission_of(one) for one in self.operations}
+        given = {permission_name(self.guarded, verb) for verbs in self.roles.values() for verb in verbs}
+        return frozenset(n for n in asked | given if n.startswith(f"{app}.") and n.endswith(f"_{model}"))
 
     def path_of(self, operation: Operation) -> str:
         """Where an operation stands, below the API root."""

@@ -13,6 +13,7 @@ from pulp_actor.domains import enter_domain, find_domain, leave_domain
 from pulp_actor.identifiers import api_root, split_api_path
 from pulp_actor.logs import correlation_id
 from pulp_actor.settings import settings
+from pulp_actor.security.accounts import current_account
 
 _SANE_ID = re.compile(r"^[\x21-\x7e]{1,200}$")
 
@@ -69,3 +70,4 @@ class RequestScope:
         correlation_id.set("")
         if getattr(request.context, "domain", None) is not None:
             leave_domain(request.context.domain)
+        current_account.set(None)

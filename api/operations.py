@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from api.access.visibility import restriction
 from api.call import Answer, Call
 from api.endpoints import Operation
 from api.pagination import Page
@@ -28,19 +29,20 @@ def _list(call: Call) -> Answer:
     show = endpoint.wire.shower(call.values("fields"), call.values("exclude_fields"))
     if endpoint.parent is not None and not endpoint.parent(call.keys):
         raise NotFound("there is no such object")
-    conditions = [*endpoint.scope(call.keys), *conditions]
+    limit = restriction(call)
+    conditions = [*endpoint.scope(call.keys), *conditions, *([] if limit is None else [limit])]
     query = endpoint.visible()
     for condition in conditions:
         query = query.where(condition)
     with limited(costly):
-        total = _count(call, conditions)
+        total = _count(call, conditions, limited_view=limit is not None)
         rows = fetch(query.order_by(*order).limit(page.limit).offset(page.offset)) if page.offset < total else []
     return Answer(200, page.body(call.url, call.params, total, [show(row) for row in rows]))
 
 
-def _count(call: Call, conditions: list[Any]) -> int:
+def _count(call: Call, conditions: list[Any], *, limited_view: bool) -> int:
     endpoint = call.endpoint
-    known = endpoint.known_count(call.params) if endpoint.known_count is not None else None
+    known = None if endpoint.known_count is None or limited_view else endpoint.known_count(call.params)
     if known is not None:
         return known
     query = endpoint.visible(endpoint.counted)

@@ -9,9 +9,11 @@ from typing import Any
 
 import falcon
 
-from api.auth import authenticate, authorize
+from api.access.policies import authorize
+from api.auth import authenticate
 from api.call import Answer, Call
 from api.endpoints import ANYONE, Endpoint, Operation
+from pulp_actor.security.accounts import current_account
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -44,9 +46,12 @@ class EndpointResource:
 
         def respond(request: falcon.Request, response: falcon.Response, **keys: str) -> None:
             account = request.context.account = None if open_to_all else authenticate(request)
-            authorize(account, self.endpoint, operation)
+            current_account.set(account)
             names = dict(zip(self.names, keys.values(), strict=False))
-            send(response, operation.run(Call(self.endpoint, operation, request, account, names)))
+            call = Call(self.endpoint, operation, request, account, names)
+            if not open_to_all:
+                authorize(call)
+            send(response, operation.run(call))
 
         return respond
 

@@ -8,10 +8,13 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 
+from api.access.declared import write
 from api.app import make_app
 from api.auth import accounts
+from api.routes import all_endpoints
 from pulp_actor import domains, tracing
 from pulp_actor.bootstrap import bootstrap
+from pulp_actor.db import connected, database
 from pulp_actor.db.listen import ListenHub
 from pulp_actor.errors import ConfigurationError
 from pulp_actor.metrics.shared import Slots, share, take_slot
@@ -82,10 +85,18 @@ def _leave(server: Any, worker: Any) -> None:
     tracing.stop()
 
 
+def declare() -> None:
+    """Write down what the endpoints declare about access. Leaves no connection open: the server forks."""
+    with connected():
+        write(all_endpoints())
+    database.close_all()
+
+
 def main() -> None:
     """Run the API until it is told to stop."""
     try:
         bootstrap()
+        declare()
         share()
         Service().run()
     except ConfigurationError as error:

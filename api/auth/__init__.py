@@ -9,11 +9,10 @@ from collections.abc import Callable
 import falcon
 
 from api.auth import header
-from api.endpoints import ANY_USER, ANYONE, Endpoint, Operation
 from pulp_actor.security.accounts import Account, accounts
 from pulp_actor.security.authentication import BadCredentials
 
-__all__ = ["CHALLENGE", "Account", "accounts", "authenticate", "authorize", "refuse_anonymous"]
+__all__ = ["CHALLENGE", "Account", "accounts", "authenticate", "refuse_anonymous"]
 
 CHALLENGE = 'Basic realm="api"'
 
@@ -44,19 +43,3 @@ def _refuse(why: str) -> falcon.HTTPUnauthorized:
 def refuse_anonymous() -> falcon.HTTPUnauthorized:
     """The error for a request without credentials where some are needed."""
     return _refuse("Credentials are needed here.")
-
-
-def authorize(account: Account | None, endpoint: Endpoint, operation: Operation) -> None:
-    """Let the request pass, or not.
-
-    Raises:
-        falcon.HTTPUnauthorized: credentials are needed.
-        falcon.HTTPForbidden: this user may not do this.
-    """
-    permission = endpoint.permission_of(operation)
-    if permission == ANYONE:
-        return
-    if account is None:
-        raise refuse_anonymous()
-    if permission != ANY_USER and not account.is_superuser:
-        raise falcon.HTTPForbidden(description=f"This needs the permission {permission}, which you do not have.")

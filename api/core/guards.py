@@ -122,14 +122,14 @@ def guard_filters(type_: str | None = None) -> FilterSet:
 
 def guard_endpoint(
     resource: ResourceType, schema: type[ContentGuardSchema], *, tag: str, component: str = "core",
-    more: Sequence[Operation] = (), rows: Callable[[], Select] | None = None,
+    more: Sequence[Operation] = (), rows: Callable[[], Select] | None = None, **options: Any,
 ) -> Endpoint:
     """The endpoint of one type of guard."""
     return Endpoint(
         path=resource.path, tag=tag, component=component, schema=schema, resource=resource,
         rows=rows or partial(guard_rows, resource.type), filters=guard_filters(resource.type),
         keys=[Key("pulp_id", ContentGuard.id)],
-        operations=[listing(), creating(), reading(), *updating(), deleting(), *more],
+        operations=[listing(), creating(), reading(), *updating(), deleting(), *more], **options,
     )
 
 
@@ -145,7 +145,9 @@ def guard_endpoints() -> list[Endpoint]:
         guard_endpoint(REDIRECT_GUARD, RedirectGuardSchema, tag="Contentguards: Content_Redirect", more=roles),
         guard_endpoint(ENVVAR_GUARD, EnvVarGuardSchema, tag="Contentguards: Envvar_Header", more=roles),
         guard_endpoint(HEADER_GUARD, HeaderGuardSchema, tag="Contentguards: Header", more=roles),
-        guard_endpoint(RBAC_GUARD, RbacGuardSchema, tag="Contentguards: Rbac", more=roles, rows=rbac_guard_rows),
+        guard_endpoint(
+            RBAC_GUARD, RbacGuardSchema, tag="Contentguards: Rbac", more=roles, rows=rbac_guard_rows,
+            roles={"downloader": ["download"]}),
     ]
 
 

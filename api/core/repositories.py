@@ -42,6 +42,7 @@ from pulp_actor.errors import NotFound
 from pulp_actor.identifiers import ResourceType, api_prefix, href_of, prn_of, registry, version_href
 from pulp_actor.models import Content, DetailContent, Remote, Repository, RepositoryContent, RepositoryVersion
 from pulp_actor.models.resources import REPOSITORY_VERSION
+from pulp_actor.security.permissions import permission_name
 
 ADD_AND_REMOVE = "pulpcore.app.tasks.repository.add_and_remove"
 REPAIR_VERSION = "pulpcore.app.tasks.repository.repair_version"
@@ -259,6 +260,7 @@ def version_endpoint(
     return Endpoint(
         path=f"{resource.path}/{{repository_pk}}/versions", tag=tag, component=component,
         schema=RepositoryVersionSchema, rows=partial(version_rows, resource.type), resource=REPOSITORY_VERSION,
+        owner=resource,
         filters=version_filters(), parent=there_is, listed=False, href_name=href_name,
         keys=[
             Key("repository_pk", RepositoryVersion.repository, Identifier()),
@@ -266,7 +268,9 @@ def version_endpoint(
         ],
         operations=[
             listing(), reading(),
-            Operation("delete", "DELETE", _delete_version, on_item=True, responses={202: AsyncOperation}),
+            Operation(
+                "delete", "DELETE", _delete_version, on_item=True, responses={202: AsyncOperation},
+                permission=permission_name(resource, "delete")),
             action("repair", _repair_version, Repair), *operations,
         ],
     )

@@ -18,7 +18,7 @@ from api.schemas.fields import Boolean, Integer, Row, Text
 from api.schemas.nested import Object
 from api.schemas.references import show_href
 from pulp_actor.identifiers import prn_of
-from pulp_actor.models.resources import TASK
+from pulp_actor.models.resources import TASK, TASK_GROUP
 from pulp_actor.queue.groups import cancel_group
 from pulp_actor.queue.models import ProgressReport, Task, TaskGroup, Worker
 
@@ -105,7 +105,7 @@ def _cancel_group(call: Call) -> Answer:
 
 def task_group_endpoint() -> Endpoint:
     return Endpoint(
-        path="task-groups", tag="Task-Groups", schema=TaskGroupSchema, rows=task_group_rows,
+        path="task-groups", tag="Task-Groups", schema=TaskGroupSchema, rows=task_group_rows, resource=TASK_GROUP,
         filters=FilterSet([], {}, newest_first(TaskGroup), query_language=False), keys=[Key("pulp_id", TaskGroup.id)],
         operations=[listing(), reading(), Operation("cancel", "PATCH", _cancel_group, **cancelling())],
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from marshmallow import ValidationError as MarshmallowError
 from peewee import Select, fn
 
 from api.call import Answer, Call
 from api.core.common import columns, newest_first, orderings
-from api.core.roles import NestedRole, not_available, role_operations
+from api.core.roles import role_operations
 from api.endpoints import FORM, MULTIPART, Endpoint, Key, Operation
 from api.filters import FilterSet, identity_filters, lookups
 from api.operations import action, creating, listing
@@ -109,7 +110,8 @@ def _delete(call: Call) -> Answer:
 
 
 def upload_endpoint() -> Endpoint:
-    roles = [one for one in role_operations() if one.method == "GET"]
+    # The contract has an upload for the body of the last two; what they read is a role, as everywhere.
+    roles = [one if one.method == "GET" else replace(one, request=UploadSchema) for one in role_operations()]
     return Endpoint(
         path="uploads", tag="Uploads", schema=UploadSchema, rows=upload_rows, resource=UPLOAD,
         keys=[Key("pulp_id", Upload.id)],
@@ -128,8 +130,6 @@ def upload_endpoint() -> Endpoint:
                 headers=("Content-Range",), media=(MULTIPART, FORM)),
             Operation("delete", "DELETE", _delete, on_item=True, responses={204: None}),
             action("commit", _commit, UploadCommit), *roles,
-            action("add_role", not_available, UploadSchema, responses={201: NestedRole}),
-            action("remove_role", not_available, UploadSchema, responses={201: NestedRole}),
         ],
     )
 

@@ -157,6 +157,7 @@ def group_endpoints() -> list[Endpoint]:
         ),
         Endpoint(
             path="groups/{group_pk}/users", tag="Groups: Users", schema=GroupUser, rows=member_rows, listed=False,
+            owner=GROUP,
             href_name="groups_user",
             keys=[Key("group_pk", GroupMember.group, Integer(), {"type": "string"}), Key("id", User.id, Integer())],
             parent=lambda keys: Group.select().where(Group.id == keys["group_pk"]).exists(),

@@ -12,7 +12,7 @@ from api.operations import listing, reading
 from api.schemas.base import ObjectSchema
 from api.schemas.fields import DateTime, Json, Row, Text
 from api.schemas.references import Href, show_href
-from pulp_actor.models.resources import TASK_SCHEDULE
+from pulp_actor.models.resources import TASK_SCHEDULE, WORKER
 from pulp_actor.queue.models import Task, TaskSchedule, Worker
 
 
@@ -72,7 +72,7 @@ def worker_endpoints() -> list[Endpoint]:
     return [
         Endpoint(
             path="workers", tag="Workers", schema=WorkerSchema, rows=worker_rows, filters=worker_filters(),
-            keys=[Key("pulp_id", Worker.id)], operations=[listing(), reading()],
+            resource=WORKER, keys=[Key("pulp_id", Worker.id)], operations=[listing(), reading()],
         ),
         Endpoint(
             path="task-schedules", tag="Task-Schedules", schema=TaskScheduleSchema, resource=TASK_SCHEDULE,

@@ -12,8 +12,11 @@ from api.schemas.fields import Row, Show, WireField
 from pulp_actor.domains import of_current_domain
 from pulp_actor.errors import NotFound
 from pulp_actor.identifiers import Reference as ParsedReference
-from pulp_actor.identifiers import href_of, parse_reference, prn_of, registry, version_href
+from pulp_actor.identifiers import ResourceType, href_of, parse_reference, prn_of, registry, version_href
 from pulp_actor.models import Content, DetailContent, Repository, RepositoryVersion
+from pulp_actor.models.resources import REPOSITORY_VERSION
+from pulp_actor.security.accounts import current_account
+from pulp_actor.security.permissions import visible
 
 
 def show_href(model: type[Model], key: str, type_: str | None = None) -> Show:
@@ -64,17 +67,24 @@ def find_version(parsed: ParsedReference, text: str) -> RepositoryVersion:
         query = query.where(RepositoryVersion.id == parsed.key)
     else:
         raise NotFound(f"{text} is not a repository version")
-    version = query.first()
+    version = query.where(*seen(REPOSITORY_VERSION, RepositoryVersion.id)).first()
     if version is None:
         raise NotFound(f"there is no repository version {text}")
     return version
+
+
+def seen(resource: ResourceType, column: Any) -> list[Any]:
+    """The condition that an object, by its key in ``column``, can be seen by the user of the request, if it needs one."""
+    condition = visible(current_account.get(), [resource], column)
+    return [] if condition is None else [condition]
 
 
 def find_object(text: Any, kind: type[Model], types: Sequence[str] = ()) -> Model:
     """The row of ``kind`` that an href or PRN leads to, in the current domain; with ``types``, of one of these types only.
 
     Raises:
-        NotFound: it is no reference, leads to another kind of object, into another domain, or to nothing.
+        NotFound: it is no reference, leads to another kind of object, into another domain, to nothing, or to what the user
+            may not see.
     """
     if not isinstance(text, str):
         raise NotFound("a reference is an href or a PRN, as text")
@@ -84,7 +94,9 @@ def find_object(text: Any, kind: type[Model], types: Sequence[str] = ()) -> Mode
     if parsed.version is not None or not _fits(parsed, kind, types):
         raise NotFound(f"{text} leads to another kind of object than is needed here")
     model = parsed.resource.model
-    row = of_current_domain(model.select().where(model._meta.primary_key == parsed.key)).first()
+    column = model._meta.primary_key
+    query = of_current_domain(model.select().where(column == parsed.key, *seen(parsed.resource, column)))
+    row = query.first()
     type_ = parsed.resource.type
     if row is None or (type_ is not None and getattr(row, "type", type_) != type_):
         raise NotFound(f"there is no object {text}")

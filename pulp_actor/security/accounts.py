@@ -30,7 +30,7 @@ class Account:
 
     Attributes:
         password: the stored hash; empty: no login by password.
-        groups: keys of the user's groups.
+        groups: names of the user's groups, by their keys.
         grants: permission -> the domains in which the user has it on all objects; None among them: everywhere.
         scope: patterns of the permissions that the credential is limited to; None: it is not.
         via: how the user has proved to be that user: ``password``, ``session``, ``token``, ``oidc``, ``remote user``.
@@ -41,7 +41,7 @@ class Account:
     is_superuser: bool
     is_active: bool
     password: str
-    groups: tuple[int, ...] = ()
+    groups: Mapping[int, str] = field(default_factory=dict)
     grants: Mapping[str, frozenset[UUID | None]] = field(default_factory=dict)
     scope: tuple[str, ...] | None = None
     via: str = "password"
@@ -117,13 +117,14 @@ def _read(username: str | None, key: int | None, groups: Sequence[str]) -> Accou
     row = database.execute_sql(SQL.account, {"name": username, "key": key, "more": list(groups)}).fetchone()
     if row is None:
         return None
-    key_, name, is_superuser, is_active, password, group_keys, granted = row
+    number, name, is_superuser, is_active, password, group_keys, group_names, granted = row
     grants: dict[str, set[UUID | None]] = {}
     for one in granted:
         permission, _, domain = one.partition(" ")
         grants.setdefault(permission, set()).add(UUID(domain) if domain else None)
     everywhere = {permission: frozenset(where) for permission, where in grants.items()}
-    return Account(key_, name, is_superuser, is_active, password, tuple(group_keys), everywhere)
+    member_of = dict(zip(group_keys, group_names, strict=True))
+    return Account(number, name, is_superuser, is_active, password, member_of, everywhere)
 
 
 accounts = Accounts()

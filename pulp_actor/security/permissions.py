@@ -49,6 +49,13 @@ def permission_name(resource: ResourceType, verb: str) -> str:
     return f"{app}.{verb}_{model}"
 
 
+def resources_of(model: type[Model]) -> list[ResourceType]:
+    """The types of object that rows of ``model`` can be; of `Content`, all types of content."""
+    if model is Content:
+        return [one for one in registry if issubclass(one.model, DetailContent)]
+    return registry.of_model(model)
+
+
 def domain_of(model: type[Model]) -> UUID | None:
     """The current domain, if objects of ``model`` are in domains."""
     return current_domain_id() if belongs_to_domain(model) else None
@@ -76,7 +83,7 @@ def visible(account: Account | None, resources: Sequence[ResourceType], key: Any
 
     Parameters:
         account: None: the platform itself.
-        resources: the types of object that the rows may be of, all of one model.
+        resources: the types of object that the rows may be of, all of one model or all of content.
         type_: the column that says which of them a row is of, where there are several.
     """
     if account is None or account.is_unlimited or resources[0].model in OPEN_MODELS:
@@ -99,7 +106,7 @@ def visible_rows(account: Account | None, model: type[Model]) -> Select:
     """The keys of the rows of ``model`` that a user may see."""
     key: Any = model._meta.primary_key
     query = model.select(key)
-    condition = visible(account, registry.of_model(model), key, getattr(model, "type", None))
+    condition = visible(account, resources_of(model), key, getattr(model, "type", None))
     return query if condition is None else query.where(condition)
 
 
@@ -112,14 +119,14 @@ def _held(account: Account, resources: Sequence[ResourceType]) -> Select:
         RoleAssignment.select(RoleAssignment.object_key.cast(kind)).join(Role)
         .where(
             RoleAssignment.object_type.in_(names),
-            (RoleAssignment.user == account.id) | (RoleAssignment.group == fn.ANY(_integers(account.groups))),
+            (RoleAssignment.user == account.id) | (RoleAssignment.group == fn.ANY(_integers(list(account.groups)))),
             Expression(view, "=", fn.ANY(Role.permissions)),
         )
     )
 
 
-def _integers(keys: Sequence[int]) -> Any:
-    return Value(list(keys), converter=lambda value: value, unpack=False).cast("integer[]")
+def _integers(keys: list[int]) -> Any:
+    return Value(keys, converter=lambda value: value, unpack=False).cast("integer[]")
 
 
 def _family(model: type[Model]) -> type[Model]:

@@ -1,19 +1,19 @@
 -- Permissions of a user. A role counts if the user, or a group that the user is in, has it.
 
 -- name: account
--- A user, by name or by key, with the keys of their groups (those named in `more` count, too), and each permission that they have on all
--- objects as 'permission domain', the domain empty for everywhere.
+-- A user, by name or by key, with their groups (those named in `more` count, too), and each permission that they have on
+-- all objects, as 'permission domain', the domain empty for everywhere.
 WITH who AS (SELECT * FROM app_user WHERE username = %(name)s OR id = %(key)s),
 member AS (
-    SELECT group_id FROM user_group_member JOIN who ON who.id = user_id
-    UNION SELECT id FROM user_group WHERE name = ANY(%(more)s::text[])
+    SELECT g.id, g.name FROM user_group g WHERE g.name = ANY(%(more)s::text[])
+    OR g.id IN (SELECT group_id FROM user_group_member JOIN who ON who.id = user_id)
 )
 SELECT who.id, who.username, who.is_superuser, who.is_active, who.password,
-    ARRAY(SELECT group_id FROM member ORDER BY group_id),
+    ARRAY(SELECT id FROM member ORDER BY id), ARRAY(SELECT name FROM member ORDER BY id),
     ARRAY(SELECT DISTINCT permission || ' ' || coalesce(a.domain_id::text, '')
           FROM role_assignment a JOIN role r ON r.id = a.role_id CROSS JOIN unnest(r.permissions) permission
           WHERE a.object_type IS NULL AND NOT who.is_superuser
-          AND (a.user_id = who.id OR a.group_id IN (SELECT group_id FROM member)))
+          AND (a.user_id = who.id OR a.group_id IN (SELECT id FROM member)))
 FROM who
 
 -- name: on_object
@@ -82,4 +82,7 @@ WHERE NOT access_policy.customized AND (access_policy.statements, access_policy.
     IS DISTINCT FROM (excluded.statements, excluded.creation_hooks, excluded.queryset_scoping)
 
 -- name: customized_policies
-SELECT viewset_name, statements, creation_hooks, queryset_scoping FROM access_policy WHERE customized
+SELECT viewset_name, statements, queryset_scoping FROM access_policy WHERE customized
+
+-- name: creation_hooks
+SELECT creation_hooks FROM access_policy WHERE viewset_name = %s

@@ -1,6 +1,6 @@
-"""Access policies as they are stored: the statements and creation hooks that somebody has customized, and the hooks
-themselves. A hook is named in a policy and looked up here; nothing is imported by a name from data. Must never know a
-request; what statements mean is the API's.
+"""Access policies as they are stored: what somebody has customized of them, and the creation hooks, which are run here. A
+hook is named in a policy and looked up in a table; nothing is imported by a name from data. Must never know a request; what
+statements mean is the API's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ class Customized:
     """What somebody has made of an endpoint's policy."""
 
     statements: Sequence[Mapping[str, Any]]
-    creation_hooks: Sequence[Mapping[str, Any]]
     queryset_scoping: Mapping[str, Any]
 
 
@@ -60,20 +59,19 @@ HOOKS: Mapping[str, Callable[[ResourceType, Any, Mapping[str, Any]], None]] = {
 }
 
 
-def default_hooks(resource: ResourceType) -> list[dict[str, Any]]:
-    """Whoever makes an object owns it."""
-    return [{"function": "add_roles_for_object_creator", "parameters": {"roles": [f"{resource.prn}_owner"]}}]
-
-
 def object_created(row: Model) -> None:
     """Give the roles on a new object that the creation hooks of its endpoint's policy say: in the transaction that makes
     it, in a request as well as in a task, where the creator is whoever asked for the task."""
     if isinstance(row, DetailContent):
         return  # content has no roles; it is seen in the repositories that hold it
     resource = registry.of(row)
-    policy = customized().get(resource.path)
-    for hook in default_hooks(resource) if policy is None else policy.creation_hooks:
+    for hook in accounts.remembered(("hooks", resource.path), lambda: _read_hooks(resource)):
         HOOKS[hook["function"]](resource, row.get_id(), hook.get("parameters") or {})
+
+
+def _read_hooks(resource: ResourceType) -> list[Mapping[str, Any]]:
+    row = database.execute_sql(SQL.creation_hooks, (resource.path,)).fetchone()
+    return [] if row is None else row[0]
 
 
 def creator_key() -> int | None:

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from pulp_actor.db import configure, database
+from api.access.declared import write
+from api.routes import all_endpoints
+from pulp_actor.db import configure, connected, database
 from pulp_actor.db.connection import connect_raw
 from pulp_actor.db.embedded import EmbeddedServer, database_url
 from pulp_actor.db.migrate import migrate
@@ -55,11 +57,13 @@ class Server:
 
     @contextmanager
     def migrated(self) -> Iterator[str]:
-        """The URL of a new database with every migration applied, dropped at the end."""
+        """The URL of a new database with every migration applied, and the built-in roles, dropped at the end."""
         if not self._has_template:
             self.execute(f"CREATE DATABASE {TEMPLATE}")
             with bound(self.url(TEMPLATE)):
                 migrate()
+                with connected():
+                    write(all_endpoints())
             self._has_template = True
         yield from self._new(TEMPLATE)
 
