@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import falcon
 
+from api.access.declared import know
 from api.browse import Browsable
 from api.conditional import Conditional
 from api.console.site import add_console
@@ -23,6 +24,7 @@ def make_app() -> falcon.App:
     load_actors()
     app: falcon.App = falcon.App()
     endpoints = all_endpoints()
+    know(endpoints)
     app.add_middleware(Metering())
     app.add_middleware(Conditional())
     app.add_middleware(RequestScope())

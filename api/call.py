@@ -24,6 +24,7 @@ from pulp_actor.queue import Dispatched, dispatch
 from pulp_actor.queue.models import Task
 from pulp_actor.security.accounts import Account
 from pulp_actor.security.permissions import on_object
+from pulp_actor.security.policies import Customized, customized
 
 if TYPE_CHECKING:
     from api.endpoints import Endpoint, Operation
@@ -120,6 +121,11 @@ class Call:
         if self.account is None or guarded is None or self.guarded_key is None:
             return frozenset()
         return on_object(self.account, guarded, self.guarded_key)
+
+    @cached_property
+    def policy(self) -> Customized | None:
+        """What somebody has made of the endpoint's access policy; None: it is as it follows from the declaration."""
+        return customized().get(self.endpoint.viewset_name)
 
     def row(self) -> Row:
         """The row of the object that the path names. Raises NotFound."""

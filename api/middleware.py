@@ -12,8 +12,8 @@ from pulp_actor.db import database
 from pulp_actor.domains import enter_domain, find_domain, leave_domain
 from pulp_actor.identifiers import api_root, split_api_path
 from pulp_actor.logs import correlation_id
-from pulp_actor.settings import settings
 from pulp_actor.security.accounts import current_account
+from pulp_actor.settings import settings
 
 _SANE_ID = re.compile(r"^[\x21-\x7e]{1,200}$")
 

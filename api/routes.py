@@ -11,6 +11,7 @@ import falcon
 from api.call import Answer, Call, absolute
 from api.console.endpoints import console_endpoints
 from api.core import (
+    access,
     alternates,
     artifacts,
     content,
@@ -48,7 +49,7 @@ def core_endpoints() -> list[Endpoint]:
         *content.generic_endpoints(), *repositories.generic_endpoints(), *remotes.generic_endpoints(),
         *alternates.generic_endpoints(), *publications.generic_endpoints(), *distributions.generic_endpoints(),
         *guards.guard_endpoints(), users.user_endpoint(),
-        *users.group_endpoints(), *reserved.reserved_endpoints(), *openpgp.openpgp_endpoints(),
+        *users.group_endpoints(), *access.access_endpoints(), *reserved.reserved_endpoints(), *openpgp.openpgp_endpoints(),
         *space.space_endpoints(), quotas.quota_endpoint(),
         domains.domain_endpoint(), vulnerabilities.report_endpoint(),
         *space.space_endpoints(),

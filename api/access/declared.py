@@ -5,13 +5,14 @@ default of each policy. It is written to the database when the API starts, so th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from psycopg2.extras import Json
 
 from api.access.policies import default_statements
 from api.access.visibility import SCOPING
-from api.endpoints import ADMIN, ANY_USER, ANYONE, Endpoint
+from api.endpoints import ADMIN, ANY_USER, ANYONE, Endpoint, Operation
 from pulp_actor.db import database, transaction
 from pulp_actor.identifiers import ResourceType, uuid7
 from pulp_actor.security.accounts import SQL
@@ -19,6 +20,37 @@ from pulp_actor.security.permissions import permission_name
 
 #: Key of the advisory lock under which one process at a time writes.
 _LOCK = 0x70756C70_726F6C65
+
+
+_endpoints: list[Endpoint] = []
+
+
+def know(endpoints: Sequence[Endpoint]) -> None:
+    """Answer about these endpoints from now on: those that this process serves."""
+    _endpoints[:] = endpoints
+    for one in (known_permissions, _default_policies):
+        one.cache_clear()
+
+
+@cache
+def known_permissions() -> frozenset[str]:
+    """Every permission that there is in this process."""
+    return frozenset(permissions(_endpoints))
+
+
+@cache
+def _default_policies() -> dict[str, dict[str, Any]]:
+    return policies(_endpoints)
+
+
+def default_policy(name: str) -> dict[str, Any] | None:
+    """The columns of a policy as they follow from the declarations; None for an endpoint that there is no more."""
+    return _default_policies().get(name)
+
+
+def operations_of(name: str) -> list[Operation]:
+    """The operations that the policy called ``name`` decides about."""
+    return [operation for endpoint in _endpoints if endpoint.viewset_name == name for operation in endpoint.operations]
 
 
 def permissions(endpoints: Sequence[Endpoint]) -> set[str]:

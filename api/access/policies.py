@@ -15,7 +15,7 @@ import falcon
 
 from api.access.conditions import holds
 from api.auth import refuse_anonymous
-from api.call import Call
+from api.call import Call, instance_of
 from api.endpoints import ADMIN, ANY_USER, ANYONE, Endpoint, Operation
 from api.schemas.base import WireSchema
 from api.schemas.references import Reference
@@ -23,7 +23,7 @@ from pulp_actor.errors import NotFound
 from pulp_actor.models import Repository
 from pulp_actor.security.accounts import Account
 from pulp_actor.security.permissions import is_visible, permission_name
-from pulp_actor.security.policies import customized, names
+from pulp_actor.security.policies import names
 
 Statement = Mapping[str, Any]
 
@@ -82,7 +82,7 @@ def _terms(endpoint: Endpoint, operation: Operation) -> Iterable[tuple[str, tupl
 def _adds_to_repository(endpoint: Endpoint, operation: Operation) -> bool:
     """Whether an operation makes a unit of content that it can add to a repository at once."""
     schema = endpoint.schema if operation.request is WireSchema else operation.request
-    field = schema._declared_fields.get("repository") if schema is not None else None
+    field = instance_of(schema).wire_fields.get("repository") if schema is not None else None
     return operation.action in ("create", "upload") and isinstance(field, Reference) and (
         field.model is Repository and field.load_only)
 
@@ -110,14 +110,13 @@ def authorize(call: Call) -> None:
         raise falcon.HTTPForbidden(description=f"This needs the permission {permission}, which you do not have.")
 
 
-def statements_of(endpoint: Endpoint) -> Sequence[Statement]:
+def statements_of(call: Call) -> Sequence[Statement]:
     """The statements in force."""
-    policy = customized().get(endpoint.viewset_name)
-    if policy is not None:
-        return policy.statements
-    key = f"{endpoint.path} {endpoint.tag}"
+    if call.policy is not None:
+        return call.policy.statements
+    key = f"{call.endpoint.path} {call.endpoint.tag}"
     if key not in _defaults:
-        _defaults[key] = default_statements(endpoint)
+        _defaults[key] = default_statements(call.endpoint)
     return _defaults[key]
 
 
@@ -132,7 +131,7 @@ def _see(call: Call) -> None:
 
 def _allows(call: Call) -> bool:
     allowed = False
-    for statement in statements_of(call.endpoint):
+    for statement in statements_of(call):
         if _is_about(statement, call) and all(holds(one, call) for one in names(statement.get("condition"))):
             if statement["effect"] == "deny":
                 return False

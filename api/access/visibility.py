@@ -6,7 +6,6 @@ from typing import Any
 
 from api.call import Call
 from pulp_actor.security.permissions import visible
-from pulp_actor.security.policies import customized
 
 #: The one way of narrowing that a policy can name in ``queryset_scoping``; a policy that names none lets everything be seen.
 SCOPING = "scope_queryset"
@@ -18,8 +17,7 @@ def restriction(call: Call) -> Any:
     account, endpoint = call.account, call.endpoint
     if account is None or account.is_unlimited or endpoint.owner is not None or not endpoint.families:
         return None
-    policy = customized().get(endpoint.viewset_name)
-    if policy is not None and policy.queryset_scoping.get("function") != SCOPING:
+    if call.policy is not None and call.policy.queryset_scoping.get("function") != SCOPING:
         return None
     model = getattr(endpoint.schema, "model", endpoint.families[0].model)
     key = endpoint.keys[-1].column if endpoint.keys else model._meta.primary_key

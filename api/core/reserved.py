@@ -13,12 +13,11 @@ from api.call import Answer, Call
 from api.core import reserved_schemas as schemas
 from api.core.roles import not_available, role_operations
 from api.endpoints import Endpoint, Key, Operation
-from api.filters import Filter, FilterSet, boolean_filter, custom, identity_filters, text_filters, time_filters
+from api.filters import Filter, FilterSet, identity_filters, text_filters, time_filters
 from api.operations import action
 from api.pagination import Page
 from api.schemas.base import WireSchema
 from api.schemas.common import AsyncOperation, TaskGroupOperation
-from api.schemas.fields import Identifier, Integer, Text
 from pulp_actor.errors import NotFound
 
 #: Stands for a column of a table that there is not.
@@ -77,44 +76,8 @@ CHANGE_IN_TASK = {200: "object", 202: AsyncOperation}
 
 
 def access_control() -> list[Endpoint]:
-    """Access policies, roles and sessions."""
-    policies = Endpoint(
-        path="access_policies", tag="Access_Policies", schema=schemas.AccessPolicy, keys=[Key(column=NOTHING)],
-        filters=reserved_filters(
-            [boolean_filter("customized", NOTHING), *text_filters("viewset_name", NOTHING)],
-            ["creation_hooks", "customized", "queryset_scoping", "statements", "viewset_name", *IDENTITY]),
-        operations=[
-            *reserved_operations("list", "read", "update", "partial_update"),
-            action("reset", _absent, responses={200: "object"}),
-        ],
-    )
-    roles = Endpoint(
-        path="roles", tag="Roles", schema=schemas.Role, keys=[Key(column=NOTHING)], operations=reserved_operations(*ALL),
-        filters=reserved_filters(
-            [
-                *_names(), *text_filters("description", NOTHING, ("exact", "contains", "icontains", "iexact")),
-                boolean_filter("locked", NOTHING), custom("for_object_type", lambda value: NOTHING),
-                Filter("contains_permission", Text(), lambda value: NOTHING, schema=_TEXTS),
-            ],
-            ["description", "locked", "name", *IDENTITY]),
-    )
-    return [policies, roles, _held_roles("users", "user"), _held_roles("groups", "group"), _login()]
-
-
-def _held_roles(collection: str, owner: str) -> Endpoint:
-    schema = schemas.UserRole if owner == "user" else schemas.GroupRole
-    return Endpoint(
-        path=f"{collection}/{{{owner}_pk}}/roles", tag=f"{collection.title()}: Roles", schema=schema, listed=False,
-        keys=[Key(f"{owner}_pk", NOTHING, Integer()), Key("pulp_id", NOTHING, Identifier())],
-        href_name="auth_users_user_role" if owner == "user" else "groups_group_role",
-        filters=reserved_filters(
-            [
-                custom("content_object", lambda value: NOTHING), custom("domain", lambda value: NOTHING),
-                *text_filters("role", NOTHING, ("exact", "contains", "icontains", "in", "startswith")),
-            ],
-            ["description", "pk", "pulp_created", "role"]),
-        operations=reserved_operations("list", "create", "read", "delete"),
-    )
+    """Sessions."""
+    return [_login()]
 
 
 def _login() -> Endpoint:

@@ -23,38 +23,6 @@ class Named(WireSchema):
     pulp_last_updated = DateTime(read_only=True)
 
 
-class AccessPolicy(Named):
-    wire_name = "AccessPolicy"
-    permissions_assignment = ListOf(Json(type="object"))
-    creation_hooks = ListOf(Json(type="object"))
-    statements = ListOf(Json(type="object"), required=True)
-    viewset_name = Text(read_only=True)
-    customized = Boolean(read_only=True)
-    queryset_scoping = Json(type="object")
-
-
-class Role(Named):
-    wire_name = "Role"
-    name = Text(required=True)
-    description = Text(null=True)
-    permissions = ListOf(Text(blank=True), required=True)
-    locked = Boolean(read_only=True)
-
-
-class UserRole(Named):
-    wire_name = "UserRole"
-    role = Text(required=True)
-    content_object = Text(null=True)
-    content_object_prn = Text(null=True)
-    description = Text(read_only=True)
-    permissions = ListOf(Text(), read_only=True)
-    domain = uri(null=True, blank=True)
-
-
-class GroupRole(UserRole):
-    wire_name = "GroupRole"
-
-
 class Login(WireSchema):
     wire_name = "Login"
     pulp_href = Text(format="uri", read_only=True)

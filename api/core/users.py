@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import falcon
 from peewee import Select, fn
 
 from api.call import Answer, Call
@@ -17,12 +19,12 @@ from api.schemas.fields import Boolean, DateTime, Integer, Row, Secret, Text, ma
 from api.schemas.hidden import HiddenFields
 from api.schemas.nested import Object
 from api.schemas.references import show_href, show_prn
+from pulp_actor.errors import ValidationError
 from pulp_actor.identifiers import href_of, prn_of
 from pulp_actor.models import Group, GroupMember, User, mutations
 from pulp_actor.models.resources import GROUP, USER
-from pulp_actor.security.passwords import hash_password
-
-SHORTEST_PASSWORD = 8
+from pulp_actor.security.passwords import hash_password, password_faults
+from pulp_actor.security.permissions import beyond_holder
 
 
 class UserGroup(WireSchema):
@@ -63,9 +65,30 @@ class UserSchema(WireSchema):
         if "password" not in data:
             return
         password = data["password"]
-        if password is not None and len(password) < SHORTEST_PASSWORD:
-            raise refuse("password", f"A password has at least {SHORTEST_PASSWORD} characters.")
+        if password is not None:
+            check_password("password", password, str(data.get("username") or getattr(current, "username", "")))
         data["password"] = hash_password(password) if password else ""
+
+
+def check_password(field: str, password: str, username: str) -> None:
+    """Raises ValidationError, for ``field``, if the policy does not allow a password."""
+    faults = password_faults(password, username)
+    if faults:
+        raise ValidationError({field: faults})
+
+
+def _not_beyond(operation: Operation) -> Operation:
+    """An operation that changes or deletes a user: none who may do more than whoever asks for it, for who can change a
+    password can be that user."""
+    def run(call: Call) -> Answer:
+        account, user = call.account, call.instance
+        assert account is not None
+        if not account.is_unlimited and account.id != user.id and (
+                user.is_superuser or beyond_holder(account, user=user.id)):
+            raise falcon.HTTPForbidden(description="This user may do more than you.")
+        return operation.run(call)
+
+    return replace(operation, run=run)
 
 
 def user_rows() -> Select:
@@ -99,7 +122,7 @@ def user_endpoint() -> Endpoint:
             ],
             order, [User.id],
         ),
-        operations=[listing(), creating(), reading(), *updating(), deleting()],
+        operations=[listing(), creating(), reading(), *map(_not_beyond, [*updating(), deleting()])],
     )
 
 
@@ -130,6 +153,10 @@ def _add_member(call: Call) -> Answer:
     if user is None:
         raise refuse("username", "There is no such user.")
     group = mutations.get(GROUP, call.keys["group_pk"])
+    assert call.account is not None
+    missing = beyond_holder(call.account, group=group.get_id())
+    if missing:
+        raise falcon.HTTPForbidden(description=f"Members of this group may do what you may not: {missing}.")
     GroupMember.insert(group=group.get_id(), user=user.id).on_conflict_ignore().execute()
     return created(call, user.id)
 

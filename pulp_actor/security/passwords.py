@@ -24,6 +24,21 @@ def hash_password(password: str) -> str:
     return _hasher.hash(password)
 
 
+def password_faults(password: str, username: str) -> list[str]:
+    """What the password policy (settings ``PASSWORD_*``) has against a password; empty: nothing."""
+    faults = []
+    if len(password) < settings.PASSWORD_MIN_LENGTH:
+        faults.append(f"A password has at least {settings.PASSWORD_MIN_LENGTH} characters.")
+    kinds = {
+        "upper" if c.isupper() else "lower" if c.islower() else "digit" if c.isdigit() else "other" for c in password}
+    if len(kinds) < settings.PASSWORD_MIN_CLASSES:
+        faults.append(
+            f"A password has at least {settings.PASSWORD_MIN_CLASSES} of: capitals, small letters, digits, others.")
+    if username and username.lower() in password.lower():
+        faults.append("A password does not contain the user's name.")
+    return faults
+
+
 def generate_password() -> str:
     """A random password of 20 characters that can be typed."""
     return secrets.token_urlsafe(15)

@@ -6,8 +6,9 @@ import datetime
 import pytest
 
 from pulp_actor.db import connected
+from pulp_actor.domains import DEFAULT_DOMAIN_ID
 from pulp_actor.models import ContentGuard, Group, GroupMember, Role, RoleAssignment, User
-from pulp_actor.models.base import DEFAULT_DOMAIN_ID, utcnow
+from pulp_actor.models.base import utcnow
 from pulp_actor.security.authentication import BadCredentials, authenticate
 from pulp_actor.security.passwords import hash_password
 from pulp_actor.security.permissions import DOWNLOAD, may_download
