@@ -34,7 +34,7 @@ def password_faults(password: str, username: str) -> list[str]:
     if len(kinds) < settings.PASSWORD_MIN_CLASSES:
         faults.append(
             f"A password has at least {settings.PASSWORD_MIN_CLASSES} of: capitals, small letters, digits, others.")
-    if username and username.lower() in password.lower():
+    if len(username) > 3 and username.lower() in password.lower():
         faults.append("A password does not contain the user's name.")
     return faults
 

@@ -40,6 +40,7 @@ BODIES: dict[str, Callable[[int], dict[str, Any]]] = {
     "remotes/file/file": lambda n: {"policy": ["immediate", "on_demand", "streamed"][n], "max_retries": [None, 1, 9][n]},
     "distributions/file/file": lambda n: {"hidden": n == 1},
     "quotas": lambda n: {"max_bytes": 10**15, "repository": None},
+    "roles": lambda n: {"permissions": ["file.view_filerepository"]},
     "users": lambda n: {"password": "a long pass phrase", "is_staff": n == 1, "email": ["", "a@x.org", "B@x.org"][n]},
 }
 
@@ -56,10 +57,10 @@ EMPTY = {
     **dict.fromkeys((f"content/core/openpgp_{kind}" for kind in (
         "publickey", "publicsubkey", "signature", "userattribute", "userid")), "a worker takes keys apart"),
     **dict.fromkeys((
-        "roles", "users/{user_pk}/roles", "groups/{group_pk}/roles", "access_policies", "exporters/core/filesystem",
-        "exporters/core/pulp", "importers/core/pulp", "importers/core/pulp/{importer_pk}/imports", "upstream-pulps",
+        "exporters/core/filesystem", "exporters/core/pulp", "importers/core/pulp", "importers/core/pulp/{importer_pk}/imports", "upstream-pulps",
         "exporters/core/filesystem/{exporter_pk}/exports", "exporters/core/pulp/{exporter_pk}/exports",
         "signing-services"), "the platform does not have them yet"),
+    **dict.fromkeys(("users/{user_pk}/roles", "groups/{group_pk}/roles"), "nobody has a role"),
     "vuln_report": "a worker asks another service for them",
     "domains": "they are switched off, and there is the default one",
 }

@@ -15,7 +15,7 @@ LIST, READ = 4, 3
 REFUSED = {
     "domains": "they are switched off",
     **dict.fromkeys((
-        "roles", "exporters/core/filesystem", "exporters/core/pulp", "importers/core/pulp", "upstream-pulps",
+        "exporters/core/filesystem", "exporters/core/pulp", "importers/core/pulp", "upstream-pulps",
     ), "the platform does not have them yet"),
 }
 
