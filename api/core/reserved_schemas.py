@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.schemas.base import WireSchema
-from api.schemas.fields import Boolean, Choice, DateTime, Integer, Json, ListOf, Number, Secret, Text
+from api.schemas.fields import Boolean, Choice, DateTime, Integer, Number, Secret, Text
 from api.schemas.hidden import HiddenFields
 
 

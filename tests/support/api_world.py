@@ -57,7 +57,8 @@ EMPTY = {
     **dict.fromkeys((f"content/core/openpgp_{kind}" for kind in (
         "publickey", "publicsubkey", "signature", "userattribute", "userid")), "a worker takes keys apart"),
     **dict.fromkeys((
-        "exporters/core/filesystem", "exporters/core/pulp", "importers/core/pulp", "importers/core/pulp/{importer_pk}/imports", "upstream-pulps",
+        "exporters/core/filesystem", "exporters/core/pulp", "importers/core/pulp", "upstream-pulps",
+        "importers/core/pulp/{importer_pk}/imports",
         "exporters/core/filesystem/{exporter_pk}/exports", "exporters/core/pulp/{exporter_pk}/exports",
         "signing-services"), "the platform does not have them yet"),
     **dict.fromkeys(("users/{user_pk}/roles", "groups/{group_pk}/roles"), "nobody has a role"),
