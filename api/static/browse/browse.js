@@ -3,6 +3,12 @@
 
 const JSON_ONLY = { Accept: "application/json" };
 
+/** The headers of a request that changes something: with a session, the token of its other cookie. */
+function changing() {
+  const token = /(?:^|;\s*)csrftoken=([^;]+)/.exec(document.cookie);
+  return token ? { ...JSON_ONLY, "X-CSRFToken": decodeURIComponent(token[1]) } : { ...JSON_ONLY };
+}
+
 // --- filters: the chosen one joins the query, the others stay -------------------------------------------------------
 
 for (const form of document.querySelectorAll("form.filter")) {
@@ -76,7 +82,7 @@ function forgetErrors(form) {
 
 /** The body and the headers that a form's controls stand for; null if one of them cannot be read, which is shown. */
 function requestOf(form) {
-  const multipart = form.dataset.multipart !== undefined, body = {}, headers = { ...JSON_ONLY }, errors = {};
+  const multipart = form.dataset.multipart !== undefined, body = {}, headers = changing(), errors = {};
   const controls = [...form.elements].filter((control) => control.dataset.kind);
   for (const control of controls) {
     if (!changed(control) && (form.dataset.partial !== undefined || !control.required)) continue;
@@ -146,6 +152,6 @@ if (wanted?.matches("details.operation")) { wanted.open = true; wanted.scrollInt
 // --- login ----------------------------------------------------------------------------------------------------------
 
 document.getElementById("logout")?.addEventListener("click", async () => {
-  await fetch(document.body.dataset.login, { method: "DELETE", headers: JSON_ONLY });
+  await fetch(document.body.dataset.login, { method: "DELETE", headers: changing() });
   location.reload();
 });
