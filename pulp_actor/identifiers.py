@@ -115,6 +115,11 @@ def api_prefix(domain: str = "") -> str:
     return f"{settings.API_ROOT}{domain or current_domain().name}/api/v3/"
 
 
+def console_path() -> str:
+    """Where the web console is: ``/pulp/console/``."""
+    return f"{settings.API_ROOT.rstrip('/')}/console/"
+
+
 def split_api_path(path: str) -> tuple[str, str] | None:
     """The domain in a path and what follows the prefix; the domain is empty where the path has none. None: it is no path of
     the API."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import falcon
 
-from pulp_actor.settings import settings
+from pulp_actor.identifiers import console_path
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
@@ -53,14 +53,9 @@ class ConsoleHeaders:
             response.set_header("Cache-Control", "no-store")
 
 
-def console_prefix() -> str:
-    """Where the console is: ``/pulp/console/``."""
-    return f"{settings.API_ROOT.rstrip('/')}/console/"
-
-
 def add_console(app: falcon.App) -> None:
     """Let ``app`` serve the console."""
-    prefix, files = console_prefix(), resources.files("api") / "static" / "console"
+    prefix, files = console_path(), resources.files("api") / "static" / "console"
     app.add_middleware(ConsoleHeaders(prefix))
     app.add_route(prefix, ConsolePage((files / "index.html").read_bytes()))
     app.add_static_route(f"{prefix}static", str(files))

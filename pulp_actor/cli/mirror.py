@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from pulp_actor.cli.client import Client, Object
 from pulp_actor.cli.connect import connect, connection_options
+from pulp_actor.cli.progress import task_bars
 from pulp_actor.errors import ConfigurationError
 
 MANIFEST = "PULP_MANIFEST"
@@ -32,20 +33,24 @@ class Mirrored:
 @click.option("--at", "base_path", metavar="BASE_PATH", required=True, help="Path below the content root to serve it at.")
 @click.option("--policy", type=click.Choice(["immediate", "on_demand"]), default="immediate", show_default=True,
               help="Fetch files now, or each when somebody asks for it first.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was made as JSON.")
 @connection_options
 def mirror(
-    url: str, base_path: str, policy: str, data_dir: str | None, api: str | None, user: str | None, password: str | None,
-    insecure: bool,
+    url: str, base_path: str, policy: str, as_json: bool, data_dir: str | None, api: str | None, user: str | None,
+    password: str | None, insecure: bool,
 ) -> None:
     """Mirror the repository of files at URL and serve it.
 
     URL is a directory that holds a PULP_MANIFEST, or the manifest itself. Run again, it takes over what has changed there.
     """
     client = connect(data_dir, api, user, password, insecure)
+    with task_bars() as bars:
+        result = run_mirror(client, url, base_path, policy, bars)
+    if as_json:
+        print(json.dumps(asdict(result), indent=2))
+        return
     console = Console(highlight=False)
-    with progress_bars(console) as progress:
-        result = run_mirror(client, url, base_path, policy, Bars(progress))
-    what = f"version {result.version}, {result.files} files" + ("" if result.changed else ", nothing had changed")
+    what = f"version {result.version}, {result.files:,} files" + ("" if result.changed else ", nothing had changed")
     console.print(f"{what}; served at", markup=False)
     console.print(result.url, markup=False, soft_wrap=True)
 
@@ -86,26 +91,3 @@ def manifest_url(url: str) -> str:
     if MANIFEST in parts.path.rpartition("/")[2]:
         return url
     return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{MANIFEST}"))
-
-
-class Bars:
-    """Shows a task's progress reports as bars; call it with the task."""
-
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._bars: dict[str, TaskID] = {}
-
-    def __call__(self, task: Object) -> None:
-        for report in task["progress_reports"]:
-            code = report["code"]
-            if code not in self._bars:
-                self._bars[code] = self._progress.add_task(report["message"], total=None)
-            ended = task["state"] == "completed"
-            total = report["total"] or (report["done"] if ended else None)
-            self._progress.update(self._bars[code], completed=report["done"], total=total)
-
-
-def progress_bars(console: Console) -> Progress:
-    """What `Bars` draws into."""
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console)

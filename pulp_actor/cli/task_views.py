@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
@@ -28,6 +30,8 @@ MAX_CAUSES = 10
 #: Running tasks and processes that the overview lists.
 MAX_RUNNING = 20
 MAX_PROCESSES = 40
+#: Columns of a terminal that is wide.
+WIDE = 100
 
 _COLOURS = {
     "ready": "cyan", "blocked": "yellow", "delayed": "blue", "running": "green", "canceling": "magenta",
@@ -38,6 +42,33 @@ _SINCE = {
     "ready": "ready for", "blocked": "waiting for", "delayed": "put off for", "running": "running for",
     "canceling": "running for",
 }
+
+
+@dataclass(frozen=True)
+class Cropped:
+    """A name that loses its middle where there is no room for it: its beginning says what it is, its end which one."""
+
+    text: str
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(min(len(self.text), 8), len(self.text))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        room, text = options.max_width, self.text
+        if len(text) > room:
+            tail = max(0, room * 2 // 3 - 1)
+            text = f"{text[:room - 1 - tail]}…{text[len(text) - tail:]}"
+        yield Text(text, no_wrap=True)
+
+
+def _table(**columns: str) -> Table:
+    """A table without lines; a column is ``kept`` as wide as it is, ``cropped`` where room is short, or ``number``."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, kind in columns.items():
+        table.add_column(
+            name.replace("_", " "), no_wrap=kind != "cropped", overflow="ellipsis",
+            justify="right" if kind == "number" else "left")
+    return table
 
 
 def _state(phase: str) -> str:
@@ -51,14 +82,26 @@ def task_table(rows: Sequence[TaskRow]) -> RenderableType:
     """The list of tasks."""
     if not rows:
         return Text("No task matches.")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("ID", "STATE", "ACTOR", "AGE", "RAN", "WORKER", "LOCKS"):
-        table.add_column(column, no_wrap=True, overflow="fold" if column == "ID" else "ellipsis")
-    for row in rows:
-        table.add_row(
-            str(row.task.id), _state(row.task.phase), escape(short_name(row.task.actor)),
-            duration(row.now - row.task.created), duration(row.ran), escape(row.task.worker or ""), str(row.locks or ""))
-    return table
+    return _TaskList(rows)
+
+
+@dataclass(frozen=True)
+class _TaskList:
+    """The list of tasks as a table; on a narrow terminal without the columns that one can do without."""
+
+    rows: Sequence[TaskRow]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        wide = options.max_width >= WIDE
+        units = 2 if wide else 1
+        more = {"WORKER": "cropped", "LOCKS": "number"} if wide else {}
+        table = _table(ID="kept", STATE="kept", ACTOR="cropped", AGE="number", RAN="number", **more)
+        for row in self.rows:
+            last: list[RenderableType] = [Cropped(row.task.worker or ""), str(row.locks or "")] if wide else []
+            table.add_row(
+                str(row.task.id), _state(row.task.phase), Cropped(short_name(row.task.actor)),
+                duration(row.now - row.task.created, units), duration(row.ran, units), *last)
+        yield table
 
 
 def task_details(found: TaskDetails, href: str) -> RenderableType:
@@ -176,17 +219,22 @@ def overview_page(found: Overview) -> RenderableType:
 def _headline(found: Overview) -> RenderableType:
     waiting = found.ready + found.blocked + found.delayed
     oldest = f", oldest {duration(found.now - found.oldest_waiting)}" if found.oldest_waiting else ""
-    parts = [f"{found.ready} ready"]
+    parts = [f"[cyan]{found.ready:,} ready[/]"]
     if found.oldest_ready:
         parts[0] += f" for up to {duration(found.now - found.oldest_ready)}"
-    parts += [f"{found.blocked} blocked", f"{found.delayed} delayed"]
+    parts += [f"[yellow]{found.blocked:,} blocked[/]", f"[blue]{found.delayed:,} delayed[/]"]
     lines = [
         f"[bold]{found.now:%Y-%m-%d %H:%M:%S %Z}[/]",
-        f"[bold]waiting[/] {waiting} ({', '.join(parts)}){oldest}",
-        f"[bold]running[/] {found.running}" + (f", {found.canceling} being cancelled" if found.canceling else ""),
+        f"[bold]waiting[/] {waiting:,} ({', '.join(parts)}){oldest}",
+        f"[bold]workers[/] {_busy(found)} of {len({one.id for one in found.workers})} busy",
+        f"[bold]running[/] [green]{found.running}[/]" + (f", {found.canceling} being cancelled" if found.canceling else ""),
         "[bold]queues[/] " + (", ".join(f"{escape(name)} {depth}" for name, depth in found.queues.items()) or "empty"),
     ]
     return Text.from_markup("\n".join(lines))
+
+
+def _busy(found: Overview) -> int:
+    return len({process.id for process in found.workers if process.task})
 
 
 def _workers(found: Overview) -> RenderableType:
@@ -197,21 +245,19 @@ def _workers(found: Overview) -> RenderableType:
         warning = Text("No worker is online: nothing will run until one is started with `pulp-worker`.", style="red")
         if not processes:
             return warning
-    table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left")
-    for column in ("PROCESS", "KIND", "UP", "HEARTBEAT", "DOES"):
-        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    table = _table(PROCESS="cropped", KIND="kept", UP="number", HEARTBEAT="number", DOES="cropped")
     for rows in list(processes.values())[:MAX_PROCESSES]:
         first = rows[0]
         table.add_row(
-            escape(first.name), first.kind, duration(found.now - first.since),
+            Cropped(first.name), first.kind, duration(found.now - first.since),
             f"{duration(found.now - first.last_heartbeat)} ago", _occupation(rows))
     if len(processes) > MAX_PROCESSES:
         table.add_row(f"and {len(processes) - MAX_PROCESSES} more")
     return table if found.workers else Group(warning, table)
 
 
-def _occupation(rows: Sequence[Process]) -> str:
-    """What a process does, with markup, from its rows in the overview."""
+def _occupation(rows: Sequence[Process]) -> RenderableType:
+    """What a process does, from its rows in the overview."""
     if not rows[0].alive:
         return "[red]died; its tasks are rescued within seconds[/]"
     if rows[0].kind != "worker":
@@ -219,31 +265,29 @@ def _occupation(rows: Sequence[Process]) -> str:
     tasks = [row for row in rows if row.task]
     if not tasks:
         return "idle"
-    return escape(short_name(tasks[0].actor or "")) if len(tasks) == 1 else f"{len(tasks)} tasks"
+    return Cropped(short_name(tasks[0].actor or "")) if len(tasks) == 1 else f"{len(tasks)} tasks"
 
 
 def _running(found: Overview) -> RenderableType:
     running = [process for process in found.processes if process.task]
     if not running:
         return Text("Nothing is running.")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("RUNNING TASK", "STATE", "ACTOR", "FOR", "ON"):
-        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    table = _table(RUNNING_TASK="cropped", STATE="kept", ACTOR="cropped", FOR="number", ON="cropped")
     longest_first = sorted(running, key=lambda process: process.started or found.now)
     for process in longest_first[:MAX_RUNNING]:
         table.add_row(
-            str(process.task), _state(process.state or ""), escape(short_name(process.actor or "")),
-            duration(found.now - process.started if process.started else None), escape(process.name))
+            Cropped(str(process.task)), _state(process.state or ""), Cropped(short_name(process.actor or "")),
+            duration(found.now - process.started if process.started else None), Cropped(process.name))
     return table
 
 
 def _hottest(resources: Sequence[HotResource], now: datetime) -> RenderableType:
     if not resources:
         return Text("No task waits for a lock.")
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("RESOURCE", "WAITING", "FIRST FOR", "HELD BY"):
-        table.add_column(column, no_wrap=True, overflow="ellipsis")
+    more = {"MORE": "number"} if any(hot.holders > 1 for hot in resources) else {}
+    table = _table(RESOURCE="cropped", WAITING="number", FIRST_FOR="number", HELD_BY="cropped", **more)
     for hot in resources:
-        more = f" and {hot.holders - 1} more" if hot.holders > 1 else ""
-        table.add_row(escape(hot.resource), str(hot.waiting), duration(now - hot.since), f"{hot.held_by or ''}{more}")
+        others = [f"+{hot.holders - 1}" if hot.holders > 1 else ""] if more else []
+        table.add_row(
+            Cropped(hot.resource), f"{hot.waiting:,}", duration(now - hot.since), Cropped(str(hot.held_by or "")), *others)
     return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from rich.console import Console
 
 from pulp_actor.cli.client import Client, Object
 from pulp_actor.cli.connect import connect, connection_options
-from pulp_actor.cli.mirror import Bars, progress_bars
+from pulp_actor.cli.progress import task_bars
 from pulp_actor.errors import ConfigurationError, NotFound
 
 Watch = Callable[[Object], None]
@@ -23,17 +24,21 @@ Watch = Callable[[Object], None]
 @click.option("--name", metavar="NAME", help="The exporter's name. [that of the first repository]")
 @click.option("--incremental", is_flag=True, help="Leave out what the exporter's last export had.")
 @click.option("--chunk-size", metavar="SIZE", help="Split the archive into files of this size: 500MB, 4GB.")
+@click.option("--json", "as_json", is_flag=True, help="Print the export as JSON.")
 @connection_options
 def export_(
-    repositories: tuple[str, ...], folder: str, name: str | None, incremental: bool, chunk_size: str | None,
+    repositories: tuple[str, ...], folder: str, name: str | None, incremental: bool, chunk_size: str | None, as_json: bool,
     data_dir: str | None, api: str | None, user: str | None, password: str | None, insecure: bool,
 ) -> None:
     """Export the latest versions of some repositories, by name, into an archive."""
     client = connect(data_dir, api, user, password, insecure)
-    console = Console(highlight=False)
     body: Object = {"full": not incremental} | ({"chunk_size": chunk_size} if chunk_size else {})
-    with progress_bars(console) as progress:
-        made = run_export(client, name or repositories[0], repositories, str(Path(folder)), body, Bars(progress))
+    with task_bars() as bars:
+        made = run_export(client, name or repositories[0], repositories, str(Path(folder)), body, bars)
+    if as_json:
+        print(json.dumps(made, indent=2))
+        return
+    console = Console(highlight=False)
     files = made["output_file_info"]
     console.print(f"{len(repositories)} repositories in {len(files)} file(s); import them with", markup=False)
     console.print(f"pulp-actor import {made['toc_info']['file']}", markup=False, soft_wrap=True)
@@ -60,10 +65,11 @@ def run_export(
 @click.option("--create", is_flag=True, help="Make repositories that are not here.")
 @click.option("--check", "only_check", is_flag=True, help="Look whether it can be done, and do no more.")
 @click.option("--name", metavar="NAME", default="pulp-actor import", help="Name of the importer.")
+@click.option("--json", "as_json", is_flag=True, help="Print the new versions' hrefs as JSON.")
 @connection_options
 def import_(
-    path: str, mapping: tuple[str, ...], create: bool, only_check: bool, name: str, data_dir: str | None, api: str | None,
-    user: str | None, password: str | None, insecure: bool,
+    path: str, mapping: tuple[str, ...], create: bool, only_check: bool, name: str, as_json: bool, data_dir: str | None,
+    api: str | None, user: str | None, password: str | None, insecure: bool,
 ) -> None:
     """Import an archive: PATH is its table of contents (…-toc.json), or its one file, on the server."""
     client = connect(data_dir, api, user, password, insecure)
@@ -71,11 +77,14 @@ def import_(
     names = dict(_pair(one) for one in mapping)
     source = {"toc" if path.endswith(".json") else "path": path}
     if only_check:
-        _check(client, console, source)
+        _check(client, console, source, as_json)
         return
-    with progress_bars(console) as progress:
-        task = run_import(client, name, names, source | {"create_repositories": create}, Bars(progress))
+    with task_bars() as bars:
+        task = run_import(client, name, names, source | {"create_repositories": create}, bars)
     versions = [href for href in task["created_resources"] if "/versions/" in href]
+    if as_json:
+        print(json.dumps({"versions": versions, "task": task["pulp_href"]}, indent=2))
+        return
     console.print(f"{len(versions)} new version(s)" + ("" if versions else ": all of it was here"), markup=False)
 
 
@@ -87,13 +96,16 @@ def run_import(client: Client, name: str, mapping: dict[str, str], body: Object,
     return client.wait(task["pulp_href"], watch)
 
 
-def _check(client: Client, console: Console, source: Object) -> None:
+def _check(client: Client, console: Console, source: Object, as_json: bool) -> None:
     """Raises ConfigurationError, with all that speaks against the import."""
     verdicts: dict[str, Any] = client.request("POST", "importers/core/pulp/import-check/", json=source)
     faults = [message for verdict in verdicts.values() for message in verdict["messages"]]
     if faults:
         raise ConfigurationError("; ".join(faults))
-    console.print("the archive can be read", markup=False)
+    if as_json:
+        print(json.dumps(verdicts, indent=2))
+    else:
+        console.print("the archive can be read", markup=False)
 
 
 def _repository(client: Client, name: str) -> str:

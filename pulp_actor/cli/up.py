@@ -27,7 +27,7 @@ from rich.table import Table
 from pulp_actor.cli.platform import Platform, ServiceDied, death_of
 from pulp_actor.cli.rundir import Facts, RunDir
 from pulp_actor.errors import ConfigurationError, PulpActorError
-from pulp_actor.identifiers import api_prefix
+from pulp_actor.identifiers import api_prefix, console_path
 from pulp_actor.settings import settings
 
 #: Option: the setting that it is.
@@ -187,6 +187,7 @@ def _show(console: Console, platform: Platform) -> None:
     facts = platform.facts
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_row("API", f"{facts.api}{api_prefix()}")
+    table.add_row("Console", f"{facts.api}{console_path()}")
     table.add_row("Content", f"{facts.content}{settings.CONTENT_PATH_PREFIX}")
     table.add_row("Workers", str(settings.WORKERS))
     table.add_row("Database", "embedded PostgreSQL" if platform.embedded else _without_password(facts.database_url))

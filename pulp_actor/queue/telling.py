@@ -15,8 +15,8 @@ from pulp_actor.queue.inspect import Blocker, Explanation, TaskInfo, Wait
 from pulp_actor.queue.models import Task
 
 
-def duration(length: timedelta | None) -> str:
-    """A length of time in the two largest units that matter: ``850 ms``, ``12 s``, ``4 min 10 s``, ``2 h 5 min``."""
+def duration(length: timedelta | None, units: int = 2) -> str:
+    """A length of time in the two largest units that matter, or in one: ``850 ms``, ``12 s``, ``4 min 10 s``."""
     if length is None:
         return ""
     seconds = max(0.0, length.total_seconds())
@@ -28,7 +28,7 @@ def duration(length: timedelta | None) -> str:
     for size, unit, smaller_size, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
         if whole >= size:
             rest = whole % size // smaller_size
-            return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest else "")
+            return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest and units > 1 else "")
     return f"{whole} s"
 
 

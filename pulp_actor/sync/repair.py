@@ -29,11 +29,14 @@ logger = get_logger(__name__)
 
 
 class _Stored(NamedTuple):
+    """An artifact to look at; ``total`` is how many there are of them."""
+
     id: uuid.UUID
     domain_id: uuid.UUID
     file: str
     size: int
     sha256: str
+    total: int
 
 
 @dataclass
@@ -55,12 +58,15 @@ def repair(version: RepositoryVersion | None, *, verify_checksums: bool = True) 
     """
     task, found = current_task(), Found()
     with (
+        task.progress("repair.checked", "Check stored files") as checked,
         task.progress("repair.missing", "Identify missing units") as missing,
         task.progress("repair.corrupted", "Identify corrupted units") as corrupted,
         task.progress("repair.repaired", "Repair corrupted units") as repaired,
     ):
         for artifact in _artifacts(version):
             fault = _fault(artifact, verify_checksums)
+            checked.total = artifact.total
+            checked.increment()
             if fault is None:
                 continue
             if fault == "missing":

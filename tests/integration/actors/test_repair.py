@@ -27,7 +27,9 @@ def stored(path):
 def test_whole_version_is_left_alone(synced, upstream, task):
     repair_version(str(synced.id))
     assert upstream.requests.total() == 0
-    assert [report.done for report in task.reports.values()] == [0, 0, 0]
+    assert {code: report.done for code, report in task.reports.items()} == {
+        "repair.checked": 5, "repair.missing": 0, "repair.corrupted": 0, "repair.repaired": 0}
+    assert task.reports["repair.checked"].total == 5
 
 
 def test_missing_and_damaged_files_are_fetched_again(synced, upstream, task):
