@@ -24,7 +24,7 @@ from content.probes import PAGES
 from content.resolve import Resolver
 from content.serve import Damaged, Sender
 from content.views import File, View
-from pulp_actor import tracing
+from pulp_actor import domains, tracing
 from pulp_actor.db.listen import ListenHub
 from pulp_actor.errors import PulpActorError
 from pulp_actor.logs import get_logger
@@ -48,6 +48,7 @@ class ContentServer:
         if hub is not None:
             self.cache.listen(hub)
             accounts.listen(hub)
+            domains.listen(hub)
         self.resolver = Resolver(self.threads, self.cache)
         self.sender = Sender()
         self.downloads = Downloads(self.threads, hub)

@@ -10,7 +10,7 @@ Must never know a request or a task, nor what is in a domain: it reads a model's
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from functools import cache
@@ -130,6 +130,20 @@ def listen(hub: ListenHub) -> None:
     """Remember domains from now on, for as long as ``hub`` hears of their changes."""
     _by_name.listen(hub)
     _by_id.listen(hub)
+    hub.subscribe(CHANNEL, _changed)
+
+
+_callbacks: list[Callable[[], None]] = []
+
+
+def on_change(callback: Callable[[], None]) -> None:
+    """Call ``callback`` whenever a hub that this process listens with hears that a domain has changed."""
+    _callbacks.append(callback)
+
+
+def _changed(_payload: str | None) -> None:
+    for callback in _callbacks:
+        callback()
 
 
 def find_domain(name: str) -> DomainKey | None:
@@ -181,6 +195,11 @@ def of_current_domain(query: Any) -> Any:
     if not settings.DOMAIN_ENABLED or not belongs_to_domain(query.model):
         return query
     return query.where(belongs_to(query.model, current_domain_id()))
+
+
+def domain_lock(domain: uuid.UUID) -> str:
+    """The name of the lock on a domain, which is its PRN. Each task of a domain shares it."""
+    return f"prn:core.domain:{domain}"
 
 
 def domain_resource(name: str) -> str:

@@ -16,6 +16,7 @@ from api.operations import creating_in_task, deleting_in_task, listing, reading,
 from api.schemas.base import ObjectSchema, refuse
 from api.schemas.fields import INDEXED_LIMIT, Boolean, Labels, Row, Text, wire_time
 from api.schemas.references import Reference, show_prn
+from pulp_actor.domains import current_domain
 from pulp_actor.identifiers import ResourceType
 from pulp_actor.models import ContentGuard, Distribution, Publication, Remote, Repository, RepositoryVersion
 from pulp_actor.settings import settings
@@ -42,7 +43,8 @@ def _is_segment(text: str) -> bool:
 
 
 def _base_url(row: Row) -> str:
-    return f"{settings.content_origin}{settings.CONTENT_PATH_PREFIX}{row['base_path']}/"
+    domain = f"{current_domain().name}/" if settings.DOMAIN_ENABLED else ""
+    return f"{settings.content_origin}{settings.CONTENT_PATH_PREFIX}{domain}{row['base_path']}/"
 
 
 class DistributionSchema(ObjectSchema):

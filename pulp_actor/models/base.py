@@ -50,6 +50,7 @@ class Domain(BaseModel):
     storage_settings = EncryptedTextField(null=True)
     redirect_to_object_storage = BooleanField(default=True)
     hide_guarded_distributions = BooleanField(default=False)
+    default_content_guard_id = UUIDField(null=True)
     pulp_labels = JSONField(default=dict)
 
 

@@ -18,7 +18,7 @@ from pulp_actor.domains import current_domain_id, of_current_domain
 from pulp_actor.errors import NotFound, ValidationError
 from pulp_actor.identifiers import ResourceType
 from pulp_actor.models.alternate import AlternateContentFile, AlternateContentSource
-from pulp_actor.models.base import utcnow
+from pulp_actor.models.base import Domain, utcnow
 from pulp_actor.models.content import Content, DetailContent
 from pulp_actor.models.distribution import ContentGuard, Distribution
 from pulp_actor.models.publication import Publication
@@ -47,6 +47,7 @@ class Rules:
         created: called with each new row, in its transaction.
         changed: called with a row and the data after each change, in its transaction.
         create: makes the row instead of a plain INSERT.
+        deleting: called with a row before it is deleted, in its transaction; raises ValidationError if it may not be.
     """
 
     unique: Sequence[str] = ()
@@ -54,6 +55,7 @@ class Rules:
     created: Callable[[Any], None] = _nothing
     changed: Callable[[Any, Data], None] = _nothing
     create: Callable[[ResourceType, Data], Model] | None = None
+    deleting: Callable[[Any], None] = _nothing
 
 
 _rules: dict[type[Model], Rules] = {}
@@ -143,10 +145,20 @@ def delete(resource: ResourceType, key: Any) -> None:
     model = resource.model
     with transaction():
         try:
+            _before_deletion(model, key)
             of_current_domain(model.delete().where(model._meta.primary_key == key)).execute()
         except IntegrityError as error:
             table = getattr(getattr(error.__cause__, "diag", None), "table_name", None) or "object"
             raise ValidationError({"detail": f"This cannot be deleted: a {table.replace('_', ' ')} needs it."}) from None
+
+
+def _before_deletion(model: type[Model], key: Any) -> None:
+    rules = _rules.get(model, Rules())
+    if rules.deleting is _nothing:
+        return
+    row = of_current_domain(model.select().where(model._meta.primary_key == key)).for_update().first()
+    if row is not None:
+        rules.deleting(row)
 
 
 #: What a detail that was never written stands for, by the type of what it is compared with.
@@ -230,6 +242,14 @@ def check_base_path(data: Data, current: Distribution | None) -> None:
         raise ValidationError({"base_path": {"base_path": message}})
 
 
+def _create_distribution(resource: ResourceType, data: Data) -> Model:
+    """A distribution whose maker says nothing of a guard has its domain's default one."""
+    if "content_guard_id" not in data:
+        guard = Domain.select(Domain.default_content_guard_id).where(Domain.id == current_domain_id()).scalar()
+        data |= {"content_guard_id": guard} if guard else {}
+    return _create(resource, data)
+
+
 def _note_content_change(distribution: Distribution, data: Data) -> None:
     served = {"repository_id", "repository_version_id", "publication_id", "base_path"}
     if served & data.keys():
@@ -249,7 +269,7 @@ register(Remote, Rules(unique=("name",)))
 register(ContentGuard, Rules(unique=("name",)))
 register(AlternateContentSource, Rules(unique=("name",), changed=_forget_files))
 register(Distribution, Rules(
-    unique=("name",), check=check_base_path,
+    unique=("name",), check=check_base_path, create=_create_distribution,
     created=lambda row: _note_content_change(row, {"base_path": row.base_path}), changed=_note_content_change,
 ))
 register(Exporter, Rules(unique=("name",)))

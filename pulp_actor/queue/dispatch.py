@@ -17,7 +17,7 @@ from psycopg2.extras import Json
 
 from pulp_actor import tracing
 from pulp_actor.db import database, transaction
-from pulp_actor.domains import current_domain_id, domain_with, in_domain
+from pulp_actor.domains import DEFAULT_DOMAIN_ID, current_domain_id, domain_lock, domain_with, in_domain
 from pulp_actor.logs import correlation_id
 from pulp_actor.models.base import utcnow
 from pulp_actor.queue.actors import platform_broker
@@ -66,12 +66,16 @@ def dispatch(
     except ActorNotFound:
         raise UnknownActor(f"no actor is named {actor!r}") from None
     parent = current_task()
+    domain = domain or current_domain_id()
+    locked, sharing = set(map(str, exclusive)), set(map(str, shared))
+    if domain != DEFAULT_DOMAIN_ID and domain_lock(domain) not in locked:
+        sharing.add(domain_lock(domain))  # nothing of a domain runs while the domain itself is moved or deleted
     options: dict[str, Any] = {
-        "exclusive": sorted(map(str, exclusive)), "shared": sorted(map(str, shared)),
+        "exclusive": sorted(locked), "shared": sorted(sharing),
         "created_by": created_by if created_by is not None else parent.created_by,
         "cid": correlation_id.get() or parent.logging_cid,
         "parent": _text(parent.id), "task_group": _text(task_group or parent.group_id),
-        "domain": str(domain or current_domain_id()), "diagnostics": list(diagnostics),
+        "domain": str(domain), "diagnostics": list(diagnostics),
     }
     if trace := tracing.current():
         options["traceparent"] = trace

@@ -22,7 +22,7 @@ from dramatiq import Worker
 from dramatiq.broker import Broker, MessageProxy
 from dramatiq.middleware import Middleware, Shutdown
 
-from pulp_actor import tracing
+from pulp_actor import domains, tracing
 from pulp_actor.logs import get_logger
 from pulp_actor.middleware.metering import Metering
 from pulp_actor.middleware.tracing import Tracing
@@ -104,6 +104,7 @@ class Executor:
         self._catch_signals()
         broker = self._broker
         broker.engine.timed = True
+        domains.listen(broker.hub)
         broker.add_middleware(Metering())
         broker.add_middleware(Tracing())
         tracing.start("pulp-worker")

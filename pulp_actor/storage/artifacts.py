@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from pulp_actor.db import database, load_queries, transaction
 from pulp_actor.domains import current_domain_id
 from pulp_actor.identifiers import uuid7
 from pulp_actor.models import Artifact
 from pulp_actor.models.artifact import DIGESTS
-from pulp_actor.storage.base import TemporaryFile, artifact_key
-from pulp_actor.storage.stores import get_storage
+from pulp_actor.storage.base import Storage, TemporaryFile, artifact_key
+from pulp_actor.storage.stores import fresh_storage
 
 #: Key of the advisory lock between storing artifacts and deleting the files of removed ones.
 STORE_LOCK = 0x70756C70_73746F72
@@ -49,18 +50,33 @@ def store_artifacts(
     if not temporaries:
         return []
     domain_id = domain_id or current_domain_id()
-    storage = get_storage(domain_id)
     digests = [temporary.digests for temporary in temporaries]
     unique = {found["sha256"]: (temporary, found) for temporary, found in zip(temporaries, digests, strict=True)}
     for temporary in temporaries:
         temporary.close()
-    with transaction():
-        database.execute_sql(_sql.lock_stores, (STORE_LOCK,))
+    with storing(domain_id) as storage:
         rows = _insert(unique, domain_id)
         storage.put_files((unique[sha256][0].path, artifact.file) for sha256, artifact in rows.items())
     for temporary in temporaries:
         temporary.discard()
     return [rows[found["sha256"]] for found in digests]
+
+
+@contextmanager
+def storing(domain_id: uuid.UUID) -> Iterator[Storage]:
+    """The store of a domain for a block that puts files into it and inserts their rows, in a transaction. Until that has
+    been committed no file is removed and no domain moves to another store."""
+    with transaction():
+        database.execute_sql(_sql.lock_stores, (STORE_LOCK,))
+        yield fresh_storage(domain_id)
+
+
+@contextmanager
+def nothing_stored() -> Iterator[None]:
+    """A transaction for the length of a block, in which nobody stores or removes a file."""
+    with transaction():
+        database.execute_sql(_sql.lock_removal, (STORE_LOCK,))
+        yield
 
 
 def remove_artifacts(ids: Sequence[uuid.UUID]) -> int:
@@ -85,9 +101,8 @@ def remove_artifacts(ids: Sequence[uuid.UUID]) -> int:
 def remove_files(files: Sequence[str], domain_id: uuid.UUID | None = None) -> None:
     """Delete those of some artifact files that no row names: also for files that a crash left behind."""
     domain_id = domain_id or current_domain_id()
-    storage = get_storage(domain_id)
-    with transaction():
-        database.execute_sql(_sql.lock_removal, (STORE_LOCK,))
+    with nothing_stored():
+        storage = fresh_storage(domain_id)
         parameters = {"files": list(files), "domain_id": str(domain_id)}
         for (file,) in database.execute_sql(_sql.files_without_row, parameters).fetchall():
             storage.delete(file)

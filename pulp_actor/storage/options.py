@@ -41,3 +41,40 @@ def _allow_plain_http(options: dict[str, Any]) -> None:
     """Who names an http endpoint means it."""
     if str(options.get("endpoint", "")).startswith("http://"):
         options["client_options"] = {"allow_http": True, **options.get("client_options", {})}
+
+
+#: What may be shown of a store's settings, in either library's names. Everything else is hidden: a setting that nobody
+#: thought of may be a secret.
+_SHOWN = frozenset((
+    *_IGNORED, "MEDIA_ROOT", "location", "base_path", "path", "bucket_name", "bucket", "endpoint_url", "endpoint",
+    "region_name", "region", "default_region", "addressing_style", "azure_container", "container_name", "account_name",
+    "endpoint_suffix", "prefix", "virtual_hosted_style_request",
+)) - {"object_parameters"}
+
+
+def shown_settings(given: dict[str, Any]) -> dict[str, Any]:
+    """A store's settings without its secrets, and ``hidden_fields``: which of those are set."""
+    hidden = [{"name": name, "is_set": given[name] not in (None, "")} for name in sorted(given) if name not in _SHOWN]
+    return {name: value for name, value in given.items() if name in _SHOWN} | {"hidden_fields": hidden}
+
+
+def same_place(kind: str, one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two settings of a kind of store differ in their secrets at most."""
+    def place(given: dict[str, Any]) -> dict[str, Any]:
+        return store_options(kind, {name: value for name, value in given.items() if name in _SHOWN})
+
+    return place(one) == place(other)
+
+
+def merged_settings(held: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """New settings; secrets that they do not name stay as they are, so that what was shown can be sent back."""
+    kept = {name: value for name, value in held.items() if name not in _SHOWN}
+    return kept | {name: value for name, value in given.items() if name != "hidden_fields"}
+
+
+def without_secrets(text: str, given: dict[str, Any]) -> str:
+    """A message about settings, in which no secret stands."""
+    for name, value in given.items():
+        if name not in _SHOWN and isinstance(value, str) and value:
+            text = text.replace(value, "***")
+    return text

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import uuid
 
-from pulp_actor.db import transaction
 from pulp_actor.errors import ValidationError
 from pulp_actor.models import Artifact, Upload, UploadChunk
 from pulp_actor.models.base import utcnow
-from pulp_actor.storage.artifacts import store_artifact
+from pulp_actor.storage.artifacts import store_artifact, storing
 from pulp_actor.storage.base import TemporaryFile
 from pulp_actor.storage.stores import get_storage
 
@@ -23,12 +22,11 @@ def add_chunk(upload: Upload, offset: int, file: TemporaryFile) -> None:
     Raises:
         StorageFull, StorageError
     """
-    storage = get_storage(_domain(upload))
     key = f"upload/{upload.id}/{uuid.uuid4().hex}"
     file.close()
     size = file.size
-    storage.put_file(file.path, key)
-    with transaction():
+    with storing(_domain(upload)) as storage:
+        storage.put_file(file.path, key)
         replaced = UploadChunk.get_or_none(UploadChunk.upload == upload.id, UploadChunk.offset == offset)
         if replaced is not None:
             replaced.delete_instance()

@@ -88,3 +88,125 @@ def test_every_list_and_every_object_is_asked_for_by_domain(api: Any, domains: A
         with in_domain(domains[0]):
             sql, parameters = endpoint.visible().sql()
         assert domains[0].id.hex in [str(one).replace("-", "") for one in parameters], (endpoint.path, sql)
+
+
+# --- references into another domain -----------------------------------------------------------------------------------
+
+REPOSITORIES, REMOTES = "repositories/file/file/", "remotes/file/file/"
+
+
+@pytest.fixture
+def foreign(api: Any, domains: Any) -> dict[str, dict[str, Any]]:
+    """One object of each kind that others refer to, in the domain ``right``."""
+    def made(path: str, body: Any) -> dict[str, Any]:
+        return api.made(below("right", path), body)
+
+    repository = made(REPOSITORIES, {"name": "r"})
+    return {
+        "repository": repository, "remote": made(REMOTES, {"name": "r", "url": "http://example.org/"}),
+        "repository_version": {
+            "pulp_href": repository["latest_version_href"],
+            "prn": api.get(below("right", "repository_versions/")).json["results"][0]["prn"],
+        },
+        "guard": made("contentguards/core/rbac/", {"name": "g"}),
+        "artifact": api.upload(below("right", "artifacts/"), {}, b"bytes").json,
+        "upload": made("uploads/", {"size": 10}),
+    }
+
+
+#: Where references are taken in bodies: (path, further fields, the field, the kind of object, whether in a list).
+BODIES = [
+    (REPOSITORIES, {"name": "n"}, "remote", "remote", False),
+    ("distributions/file/file/", {"name": "n", "base_path": "n"}, "repository", "repository", False),
+    ("distributions/file/file/", {"name": "n", "base_path": "n"}, "repository_version", "repository_version", False),
+    ("distributions/file/file/", {"name": "n", "base_path": "n"}, "content_guard", "guard", False),
+    ("publications/file/file/", {}, "repository_version", "repository_version", False),
+    ("publications/file/file/", {}, "repository", "repository", False),
+    ("content/file/files/", {"relative_path": "p"}, "artifact", "artifact", False),
+    ("content/file/files/", {"relative_path": "p"}, "upload", "upload", False),
+    ("content/file/files/upload/", {"relative_path": "p"}, "artifact", "artifact", False),
+    ("contentguards/core/composite/", {"name": "n"}, "guards", "guard", True),
+    ("orphans/cleanup/", {}, "content_hrefs", "artifact", True),
+    ("repositories/reclaim_space/", {}, "repo_hrefs", "repository", True),
+]
+
+
+@pytest.mark.parametrize("form", ["pulp_href", "prn"])
+@pytest.mark.parametrize(("path", "body", "field", "kind", "listed"), BODIES)
+def test_a_reference_into_another_domain_is_refused_by_field(
+    api: Any, foreign: dict[str, Any], path: str, body: dict[str, Any], field: str, kind: str, listed: bool, form: str,
+) -> None:
+    value = foreign[kind][form]
+    fields = body | {field: [value] if listed else value}
+    if path.startswith("content/"):
+        refused = api.upload(below("left", path), fields)
+    else:
+        refused = api.post(below("left", path), fields)
+    assert refused.status_code == 400, refused.text
+    assert field in refused.json, refused.text
+    assert api.get(below("left", "tasks/")).json["count"] == 0
+
+
+@pytest.mark.parametrize("form", ["pulp_href", "prn"])
+def test_actions_and_changes_take_nothing_of_another_domain(api: Any, foreign: dict[str, Any], form: str) -> None:
+    own = api.made(below("left", REPOSITORIES), {"name": "own"})
+    href = own["pulp_href"]
+    unit = foreign["artifact"][form].replace("artifacts", "content/file/files")
+    for answer, field in (
+        (api.patch(href, {"remote": foreign["remote"][form]}), "remote"),
+        (api.post(f"{href}sync/", {"remote": foreign["remote"][form]}), "remote"),
+        (api.post(f"{href}modify/", {"base_version": foreign["repository_version"][form]}), "base_version"),
+        (api.post(f"{href}modify/", {"add_content_units": [unit]}), "add_content_units"),
+        (api.post(f"{href}modify/", {"remove_content_units": [unit]}), "remove_content_units"),
+    ):
+        assert answer.status_code == 400, answer.text
+        assert field in answer.json
+
+
+def test_filters_find_nothing_of_another_domain(api: Any, foreign: dict[str, Any]) -> None:
+    own = api.made(below("left", REPOSITORIES), {"name": "own"})
+    assert api.get(below("left", REPOSITORIES)).json["results"] == [own]
+    for path, parameter, kind in (
+        (REPOSITORIES, "pulp_href__in", "repository"), (REPOSITORIES, "remote", "remote"),
+        ("distributions/file/file/", "repository", "repository"),
+        ("content/file/files/", "repository_version", "repository_version"),
+        ("artifacts/", "repository_version", "repository_version"),
+        ("tasks/", "reserved_resources", "repository"),
+    ):
+        by_href = api.get(below("left", path), f"{parameter}={foreign[kind]['pulp_href']}")
+        assert by_href.status_code == 400 and parameter in by_href.json, (path, parameter, by_href.text)
+        by_prn = api.get(below("left", path), f"{parameter}={foreign[kind]['prn']}")
+        assert by_prn.status_code == 400 or by_prn.json["count"] == 0, (path, parameter)
+    by_key = api.get(below("left", REPOSITORIES), f"pulp_id__in={foreign['repository']['prn'].split(':')[-1]}")
+    assert by_key.json["count"] == 0
+
+
+def test_what_belongs_to_the_whole_installation_can_be_named_from_everywhere(api: Any, domains: Any) -> None:
+    users = api.get(below("left", "users/")).json["results"]
+    assert users[0]["pulp_href"].startswith("/pulp/left/")
+    assert api.get(users[0]["pulp_href"].replace("left", "right")).json["username"] == users[0]["username"]
+
+
+def test_orphan_cleanup_and_purge_stay_in_their_domain(api: Any, foreign: dict[str, Any]) -> None:
+    from actors.orphan import orphan_cleanup
+    from actors.purge import purge
+
+    api.made(below("right", "distributions/file/file/"), {"name": "made in a task", "base_path": "d"})
+    with connected(), in_domain(DomainKey(_key_of("left"), "left")):
+        orphan_cleanup(orphan_protection_time=0)
+        purge(finished_before="2999-01-01")
+    assert api.get(foreign["artifact"]["pulp_href"]).status_code == 200
+    assert api.get(below("right", "tasks/")).json["count"] > 0
+
+
+def _key_of(name: str) -> Any:
+    return Domain.get(Domain.name == name).id
+
+
+def test_the_document_has_the_domain_as_a_parameter(api: Any, domains: Any) -> None:
+    paths = api.get("/pulp/api/v3/docs/api.json").json["paths"]
+    listing = paths["/pulp/{pulp_domain}/api/v3/repositories/file/file/"]["get"]
+    (parameter,) = [one for one in listing["parameters"] if one["in"] == "path"]
+    assert (parameter["name"], parameter["required"]) == ("pulp_domain", True)
+    assert "/pulp/api/v3/status/" in paths
+    assert "{file_file_repository_href}sync/" in paths

@@ -1,0 +1,7 @@
+"""The guard that a domain's distributions have where they name none."""
+
+from pathlib import Path
+
+
+def up(migrator, db):
+    db.execute_sql(Path(__file__).with_suffix(".sql").read_text())
