@@ -162,6 +162,11 @@ def test_orphans_are_cleaned_up(pulp, fresh, tmp_path):
     assert pulp.run("file", "content", "show", "--href", unit["pulp_href"]).exit_code != 0
 
 
+@drives("vulnerability-report list")
+def test_vulnerability_reports(pulp):
+    assert pulp("vulnerability-report", "list") == []
+
+
 @drives("user create", "user show", "user list", "user update", "user destroy", "group create", "group show",
         "group list", "group user add", "group user list", "group user remove", "group destroy")
 def test_users_and_groups(pulp, fresh):

@@ -16,10 +16,10 @@ NOT_DRIVEN = {
     "access-policy *": "access control brings it", "role *": "access control brings it",
     "* role *": "access control brings it", "* role-assignment *": "access control brings it",
     "content-guard rbac assign": "access control brings it", "content-guard rbac remove": "access control brings it",
-    "domain *": "domains bring it", "export *": "exchange brings it", "exporter *": "exchange brings it",
-    "importer *": "exchange brings it", "upstream-pulp *": "exchange brings it",
+    "domain *": "domains bring it",
+    "upstream-pulp *": "exchange brings it",
     "signing-service *": "exchange brings it",
-    "vulnerability-report *": "not there yet",
+    "vulnerability-report show": "no type of content of the platform itself can be scanned, so that there is no report",
 }
 
 
