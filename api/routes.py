@@ -31,6 +31,7 @@ from api.core import (
     task_groups,
     tasks,
     uploads,
+    upstream_pulps,
     users,
     vulnerabilities,
     workers,
@@ -53,7 +54,7 @@ def core_endpoints() -> list[Endpoint]:
         *space.space_endpoints(), quotas.quota_endpoint(),
         domains.domain_endpoint(), vulnerabilities.report_endpoint(),
         *space.space_endpoints(),
-        *exporters.exporter_endpoints(), *importers.importer_endpoints(),
+        *exporters.exporter_endpoints(), *importers.importer_endpoints(), upstream_pulps.upstream_pulp_endpoint(),
         domains.domain_endpoint(),
     ]
 

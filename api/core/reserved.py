@@ -11,13 +11,12 @@ from peewee import SQL
 
 from api.call import Answer, Call
 from api.core import reserved_schemas as schemas
-from api.core.roles import not_available, role_operations
+from api.core.roles import not_available
 from api.endpoints import Endpoint, Key, Operation
-from api.filters import Filter, FilterSet, identity_filters, text_filters, time_filters
-from api.operations import action
+from api.filters import Filter, FilterSet, identity_filters, text_filters
 from api.pagination import Page
 from api.schemas.base import WireSchema
-from api.schemas.common import AsyncOperation, TaskGroupOperation
+from api.schemas.common import AsyncOperation
 from pulp_actor.errors import NotFound
 
 #: Stands for a column of a table that there is not.
@@ -95,9 +94,8 @@ def _login() -> Endpoint:
 
 
 def data_operations() -> list[Endpoint]:
-    """Replication and signing services."""
+    """Signing services."""
     return [
-        _upstream_pulps(),
         Endpoint(
             path="signing-services", tag="Signing-Services", schema=schemas.SigningService, keys=[Key(column=NOTHING)],
             filters=reserved_filters(
@@ -106,24 +104,6 @@ def data_operations() -> list[Endpoint]:
             operations=reserved_operations("list", "read"),
         ),
     ]
-
-
-def _upstream_pulps() -> Endpoint:
-    order = [
-        "api_root", "base_url", "ca_cert", "client_cert", "client_key", "connect_timeout", "domain",
-        "download_concurrency", "last_replication", "max_retries", "name", "password", "policy", "q_select",
-        "remote_policy", "sock_connect_timeout", "sock_read_timeout", "tls_validation", "total_timeout", "username",
-        *IDENTITY,
-    ]
-    return Endpoint(
-        path="upstream-pulps", tag="Upstream-Pulps", schema=schemas.UpstreamPulp, keys=[Key(column=NOTHING)],
-        filters=reserved_filters(
-            [*_names(), *text_filters("base_url", NOTHING), *time_filters("last_replication", NOTHING)], order),
-        operations=[
-            *reserved_operations(*ALL), *absent(role_operations()),
-            action("replicate", _absent, schemas.Replicate, responses={202: TaskGroupOperation}),
-        ],
-    )
 
 
 def reserved_endpoints() -> list[Endpoint]:

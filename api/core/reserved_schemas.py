@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.schemas.base import WireSchema
-from api.schemas.fields import Boolean, Choice, DateTime, Integer, Number, Secret, Text
-from api.schemas.hidden import HiddenFields
+from api.schemas.fields import DateTime, Secret, Text
 
 
 def uri(**options: Any) -> Text:
@@ -38,36 +37,6 @@ class LoginUpdate(WireSchema):
     first_name = Text(blank=True, max_length=150)
     last_name = Text(blank=True, max_length=150)
     email = Text(blank=True, format="email")
-
-
-class UpstreamPulp(Named):
-    wire_name = "UpstreamPulp"
-    name = Text(required=True)
-    base_url = Text(required=True)
-    api_root = Text(required=True)
-    domain = Text(null=True)
-    ca_cert = Text(null=True, strip=False)
-    client_cert = Text(null=True, strip=False)
-    client_key = Secret(null=True)
-    tls_validation = Boolean()
-    username = Secret(null=True)
-    password = Secret(null=True)
-    download_concurrency = Integer(null=True, minimum=1)
-    max_retries = Integer(null=True)
-    total_timeout = Number(null=True, minimum=0.0)
-    connect_timeout = Number(null=True, minimum=0.0)
-    sock_connect_timeout = Number(null=True, minimum=0.0)
-    sock_read_timeout = Number(null=True, minimum=0.0)
-    remote_policy = Choice(("immediate", "on_demand", "streamed"), enum="RemotePolicyEnum")
-    hidden_fields = HiddenFields()
-    q_select = Text(null=True, blank=True)
-    last_replication = DateTime(read_only=True)
-    policy = Choice(("all", "labeled", "nodelete"), enum="Policy357Enum")
-
-
-class Replicate(WireSchema):
-    wire_name = "UpstreamPulpReplicate"
-    q_select = Text(null=True, blank=True)
 
 
 class SigningService(Named):

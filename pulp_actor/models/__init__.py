@@ -12,6 +12,7 @@ from pulp_actor.models.quota import Quota
 from pulp_actor.models.remote import Remote
 from pulp_actor.models.repository import Repository, RepositoryContent, RepositoryVersion
 from pulp_actor.models.transfer import Export, Exporter, Import, Importer
+from pulp_actor.models.upstream import UpstreamPulp
 from pulp_actor.models.user import Group, GroupMember, User
 from pulp_actor.models.vulnerability import VulnerabilityReport, VulnerabilityReportVersion
 
@@ -20,5 +21,6 @@ __all__ = [
     "BaseModel", "Content", "ContentArtifact", "ContentGuard", "DetailContent", "Distribution", "Domain", "Export",
     "Exporter", "Group", "GroupMember", "Import", "Importer", "Publication", "PublishedArtifact", "PublishedMetadata",
     "Quota", "Remote", "RemoteArtifact", "Repository", "RepositoryContent", "RepositoryVersion", "Role",
-    "RoleAssignment", "Session", "Upload", "UploadChunk", "User", "VulnerabilityReport", "VulnerabilityReportVersion",
+    "RoleAssignment", "Session", "Upload", "UploadChunk", "UpstreamPulp", "User", "VulnerabilityReport",
+    "VulnerabilityReportVersion",
 ]

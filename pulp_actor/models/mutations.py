@@ -26,6 +26,7 @@ from pulp_actor.models.remote import Remote
 from pulp_actor.models.repository import Repository, RepositoryVersion
 from pulp_actor.models.transfer import Exporter, Importer
 from pulp_actor.models.units import make_unit
+from pulp_actor.models.upstream import UpstreamPulp
 from pulp_actor.models.user import Group, User
 from pulp_actor.security.encryption import Unreadable
 from pulp_actor.security.policies import object_created
@@ -274,6 +275,7 @@ register(Distribution, Rules(
 ))
 register(Exporter, Rules(unique=("name",)))
 register(Importer, Rules(unique=("name",)))
+register(UpstreamPulp, Rules(unique=("name",)))
 register(User, Rules(unique=("username",)))
 register(Group, Rules(unique=("name",)))
 register(Publication, Rules())

@@ -8,6 +8,7 @@ from pulp_actor.models.distribution import ContentGuard, Distribution
 from pulp_actor.models.quota import Quota
 from pulp_actor.models.repository import Repository, RepositoryVersion
 from pulp_actor.models.transfer import FILESYSTEM, PULP, Export, Exporter, Import, Importer
+from pulp_actor.models.upstream import UpstreamPulp
 from pulp_actor.models.user import Group, User
 from pulp_actor.models.vulnerability import VulnerabilityReport
 from pulp_actor.queue.models import Task, TaskGroup, TaskSchedule, Worker
@@ -54,3 +55,4 @@ FILESYSTEM_EXPORT = registry.register(
     ResourceType(Export, "exporters/core/filesystem/exports", "core.filesystemexport", FILESYSTEM))
 PULP_IMPORTER = registry.register(ResourceType(Importer, "importers/core/pulp", "core.pulpimporter", PULP))
 PULP_IMPORT = registry.register(ResourceType(Import, "importers/core/pulp/imports", "core.pulpimport"))
+UPSTREAM_PULP = registry.register(ResourceType(UpstreamPulp, "upstream-pulps", "core.upstreampulp"))

@@ -7,11 +7,18 @@ from typing import Any
 
 from pulp_actor.plugins.file import alternates, content, publishing, synchronizing
 from pulp_actor.queue import actor
+from pulp_actor.replication.hooks import Replicated, replicates
 from pulp_actor.versions import on_new_version, version_facts
 
 __all__ = ["content", "publish", "refresh_alternate_source", "synchronize"]
 
 on_new_version(publishing.TYPE, publishing.publish_if_asked)
+replicates(Replicated(
+    type=publishing.TYPE, distributions="distributions/file/file", remotes="remotes/file/file",
+    repositories="repositories/file/file", url=lambda base_url: f"{base_url}PULP_MANIFEST",
+    sync="pulp_file.app.tasks.synchronizing.synchronize", sync_options={"mirror": True},
+    repository={"details": {"autopublish": True}},
+))
 
 
 @actor(name="pulp_file.app.tasks.synchronizing.synchronize")

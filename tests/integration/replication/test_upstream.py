@@ -1,0 +1,113 @@
+"""Upstreams that are not what they should be: said in a line, and nothing is changed here."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from aiohttp import web
+
+from pulp_actor.db import connected
+from pulp_actor.models import Distribution, Remote, Repository, UpstreamPulp
+from pulp_actor.plugins.file import actors  # noqa: F401  (declares what can be replicated)
+from pulp_actor.replication import upstream as reading
+from pulp_actor.replication.errors import ReplicationError
+from pulp_actor.replication.hooks import replicated_types
+from pulp_actor.replication.plan import LABEL, finish, prepare
+from pulp_actor.replication.upstream import read_distributions
+from tests.integration.file.conftest import connection, upstream
+
+__all__ = ["connection", "upstream"]
+
+PATH = "pulp/api/v3/distributions/file/file/"
+GOOD = {
+    "name": "files", "base_path": "files", "base_url": "/pulp/content/files/", "pulp_labels": {"a": "b"},
+    "repository": "/pulp/api/v3/repositories/file/file/x/", "no_content_change_since": "2026-01-01T00:00:00Z",
+}
+
+
+@pytest.fixture
+def there(connection, upstream, monkeypatch):
+    """An upstream object, and a function that says what the upstream answers."""
+    monkeypatch.setattr(reading, "PAUSES", (0.0, 0.0))
+
+    def answer(body, status=200, **headers):
+        async def handle(request):
+            upstream.asked = request
+            return web.Response(text=body if isinstance(body, str) else json.dumps(body), status=status, headers=headers)
+        upstream.handlers[PATH] = handle
+
+    row = UpstreamPulp.create(
+        name="there", base_url=upstream.url, api_root="/pulp/", username="me", password="secret", policy="labeled")
+    return row, answer
+
+
+def page(*rows, following=None):
+    return {"count": len(rows), "next": following, "results": list(rows)}
+
+
+def read(row):
+    return read_distributions(row, replicated_types(), row.q_select)
+
+
+def test_a_distribution(there, upstream):
+    row, answer = there
+    answer(page(GOOD))
+    row.q_select = "pulp_label_select='a=b'"
+    (found,) = read(row)
+    assert (found.name, found.base_url, found.unchanged_since) == ("files", f"{upstream.url}pulp/content/files/", None)
+    assert upstream.asked.query["q"] == row.q_select
+    assert upstream.asked.headers["Authorization"].startswith("Basic ")
+
+
+@pytest.mark.parametrize(("body", "status", "reason"), [
+    ("<html>", 200, "something else than JSON"), ("[]", 200, "something else than JSON"),
+    ('{"results": 5}', 200, "something else than a list"), ("", 401, "answers 401"), ("", 404, "answers 404"),
+    ("", 302, "answers 302"), ("", 503, "cannot be reached"), ("[" * 100_000, 200, "something else than JSON"),
+    (page(5), 200, "not understood"), (page({}), 200, "not understood"),
+    (page(GOOD | {"base_path": "../x"}), 200, "not understood"), (page(GOOD | {"name": "\0"}), 200, "not understood"),
+    (page(GOOD | {"pulp_labels": 1}), 200, "not understood"), (page(GOOD, GOOD), 200, "two distributions alike"),
+])
+def test_answers_that_are_no_help(body, status, reason, there):
+    row, answer = there
+    answer(body, status)
+    with pytest.raises(ReplicationError, match=reason):
+        read(row)
+
+
+def test_nobody_there(there):
+    row, _ = there
+    row.base_url = "http://127.0.0.1:1/"
+    with pytest.raises(ReplicationError, match="cannot be reached"):
+        read(row)
+
+
+def test_what_is_not_ours_is_left_alone(there):
+    row, answer = there
+    answer(page(GOOD))
+    found = read(row)
+    Repository.create(type="file.file", name="files")
+    with pytest.raises(ReplicationError, match="that this replication has not made"):
+        prepare(row, found)
+
+
+@pytest.mark.parametrize(("policy", "left"), [
+    ("all", {"files"}), ("labeled", {"files", "mine"}), ("nodelete", {"files", "mine", "old"})])
+def test_what_has_gone_upstream(policy, left, there):
+    row, answer = there
+    row.policy = policy
+    row.save()
+    answer(page(GOOD))
+    with connected():
+        for name, labels in (("mine", {}), ("old", {LABEL: str(row.id)})):
+            Remote.create(type="file.file", name=name, url="http://x/", pulp_labels=labels)
+            repository = Repository.create(type="file.file", name=name, pulp_labels=labels)
+            Distribution.create(type="file.file", name=name, base_path=name, repository=repository, pulp_labels=labels)
+        prepared = prepare(row, read(row))
+        wanted = [one.wanted for one in prepared]
+        with pytest.raises(ReplicationError, match="1 of 1 repositories could not be synced"):
+            finish(row, wanted, {wanted[0].repository}, row.pulp_created)
+        assert {one.name for one in Distribution.select()} == {"mine", "old"}
+        finish(row, wanted, set(), row.pulp_created)
+        assert {one.name for one in Distribution.select()} == {one.name for one in Repository.select()} == left
+        assert UpstreamPulp.get().last_replication == row.pulp_created
