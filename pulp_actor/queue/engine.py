@@ -161,8 +161,7 @@ class Engine:
     def finish_and_claim(
         self, claim: Claim, state: str, queue: str, *, error: Any = None, result: Any = None,
     ) -> tuple[bool, Claim | None]:
-        """As `finish` and then `claim`, with one commit for both. What only the claim fails by undoes the end no more than
-        it would have alone."""
+        """As `finish` and then `claim`, with one commit for both. There is a claim only for a worker whose lease is held."""
         try:
             rows = self.execute(SQL.finish_and_claim_timed if self.timed else SQL.finish_and_claim, (
                 claim.task, claim.worker, claim.attempt, state, _json(error), _json(result), False, queue))

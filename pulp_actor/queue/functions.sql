@@ -312,7 +312,7 @@ END $$;
 
 -- End a running task and claim the next message of a queue for the same worker: one commit for both. Locks are taken in
 -- the usual order: the claim skips messages that others hold, and nobody holds a task's row while waiting for an advisory
--- lock. No claimed message: the last four columns are null.
+-- lock. No claimed message: the last four columns are null; a worker whose lease is held may then ask with task_claim.
 CREATE OR REPLACE FUNCTION task_finish_and_claim(
     p_task uuid, p_worker uuid, p_attempt integer, p_state text, p_error jsonb, p_result jsonb, p_strict boolean,
     p_queue text)
@@ -320,7 +320,13 @@ RETURNS TABLE (done boolean, task_id uuid, task_attempt integer, task_message te
 LANGUAGE plpgsql AS $$
 BEGIN
     done := task_finish(p_task, p_worker, p_attempt, p_state, p_error, p_result, p_strict);
-    SELECT * INTO task_id, task_attempt, task_message, task_foreign FROM task_claim(p_queue, p_worker);
+    -- Whoever was killed while this statement was under way must have its end written, and must not get another task, which
+    -- would be lost with it: it is gone, or nobody holds its lease.
+    IF NOT pg_try_advisory_xact_lock_shared(hashtextextended(p_worker::text, 11))
+        AND EXISTS (SELECT FROM worker WHERE id = p_worker AND gone_at IS NULL)
+    THEN
+        SELECT * INTO task_id, task_attempt, task_message, task_foreign FROM task_claim(p_queue, p_worker);
+    END IF;
     RETURN NEXT;
 END $$;
 

@@ -17,7 +17,7 @@ from pulp_actor.db import database
 from pulp_actor.db.connection import connect_raw
 from pulp_actor.identifiers import uuid7
 from pulp_actor.queue import TaskBroker
-from pulp_actor.queue.engine import Claim, Engine, TaskSpec
+from pulp_actor.queue.engine import SQL, Claim, Engine, TaskSpec
 from pulp_actor.queue.stub import StubTaskBroker
 
 FINAL = {"completed", "failed", "canceled", "skipped"}
@@ -30,8 +30,11 @@ def task(*, exclusive: Sequence[str] = (), shared: Sequence[str] = (), **options
     return TaskSpec(exclusive=sorted(exclusive), shared=sorted(shared), **options)
 
 
-def register(engine: Engine, worker: UUID) -> UUID:
-    """Make a worker of an id, whose lease nobody holds: enough to claim with."""
+def register(engine: Engine, worker: UUID, *, leases: Any = None) -> UUID:
+    """Make a worker of an id: enough to claim with. ``leases``: a connection that is to hold its lease."""
+    if leases is not None:
+        with leases.cursor() as cursor:
+            cursor.execute(SQL.hold_lease, (worker,))
     engine.execute(
         "INSERT INTO worker (id, kind, name, host, pid) VALUES (%s, 'worker', 'test', 'test', 0)", (worker,))
     return worker
@@ -79,6 +82,7 @@ class Bench:
         self.real = isinstance(broker, TaskBroker)
         self.engine = broker.engine
         self._told = Told()
+        self._leases: Any = None
         broker.add_middleware(self._told)
 
     @property
@@ -107,8 +111,16 @@ class Bench:
             worker.stop(timeout=10_000)
 
     def worker(self) -> UUID:
-        """A worker's id to call the engine with directly."""
-        return register(self.engine, uuid7()) if self.real else uuid7()
+        """A worker's id to call the engine with directly. Its lease is held until the bench is closed."""
+        if not self.real:
+            return uuid7()
+        self._leases = self._leases or raw()
+        return register(self.engine, uuid7(), leases=self._leases)
+
+    def close(self) -> None:
+        self.broker.close()
+        if self._leases is not None:
+            self._leases.close()
 
     def record(self, message: Any) -> Record:
         key = UUID(str(getattr(message, "message_id", message)))

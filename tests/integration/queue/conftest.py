@@ -75,4 +75,4 @@ def _in_use(bench: Bench) -> Iterator[Any]:
     dramatiq.set_broker(bench.broker)
     yield bench
     dramatiq.broker.global_broker = before
-    bench.broker.close()
+    bench.close()

@@ -51,13 +51,23 @@ def test_another_queue_is_not_starved(bench: Bench) -> None:
 
 
 def test_a_worker_that_was_declared_gone_ends_nothing_and_claims_nothing(real: Bench) -> None:
-    worker = register(real.engine, uuid7())
+    worker = real.worker()
     first, second = task(), task()
     real.engine.dispatch([first, second])
     held = real.engine.claim("default", worker)
     declare_gone(real.engine, worker, "was lost")
     assert real.engine.finish_and_claim(held, "completed", "default") == (False, None)
     assert real.record(first.id).state == "failed"
+    assert real.record(second.id).state == "waiting"
+
+
+def test_who_was_killed_meanwhile_has_its_end_written_and_gets_no_other_task(real: Bench) -> None:
+    worker = register(real.engine, uuid7())  # nobody holds its lease
+    first, second = task(), task()
+    real.engine.dispatch([first, second])
+    held = real.engine.claim("default", worker)
+    assert real.engine.finish_and_claim(held, "completed", "default") == (True, None)
+    assert real.record(first.id).state == "completed"
     assert real.record(second.id).state == "waiting"
 
 

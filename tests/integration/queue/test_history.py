@@ -11,7 +11,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -22,7 +22,7 @@ from pulp_actor.db.connection import Database
 from pulp_actor.identifiers import uuid7
 from pulp_actor.queue.engine import Claim, Engine
 from pulp_actor.queue.rescue import declare_gone
-from tests.support.queue import register, task
+from tests.support.queue import raw, register, task
 
 SECONDS = float(os.environ.get("QUEUE_HISTORY_SECONDS", "6"))
 #: So that what was dispatched in that time is worked off in about as much.
@@ -120,7 +120,11 @@ class Hammer:
                 self._known += [spec.id for spec in specs]
 
     def work(self, engine: Engine, dice: random.Random) -> None:
-        worker = register(engine, uuid7())
+        with closing(raw()) as leases:
+            self._work(engine, dice, leases)
+
+    def _work(self, engine: Engine, dice: random.Random, leases: Any) -> None:
+        worker = register(engine, uuid7(), leases=leases)
         while self.producing.is_set() or self._unfinished(engine):
             claim = engine.claim(dice.choice(QUEUES), worker)
             if claim is None:
@@ -130,7 +134,7 @@ class Hammer:
             if fate < 0.04:
                 self.count("rescued", declare_gone(engine, worker, "was killed"))
                 self.count("refused", not engine.finish(claim, "completed"))
-                worker = register(engine, uuid7())
+                worker = register(engine, uuid7(), leases=leases)
             elif fate < 0.14:
                 assert engine.give_back(claim, delay=dice.choice([None, 0.02]), count=True)
                 self.count("returned")

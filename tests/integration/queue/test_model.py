@@ -19,7 +19,7 @@ from pulp_actor.identifiers import uuid7
 from pulp_actor.queue.engine import Claim, Engine
 from pulp_actor.queue.memory import MemoryEngine
 from pulp_actor.queue.rescue import declare_gone
-from tests.support.queue import register, task
+from tests.support.queue import raw, register, task
 
 RESOURCES = ["a", "b", "c"]
 QUEUES = ["default", "slow"]
@@ -49,6 +49,7 @@ class EngineAgainstModel(RuleBasedStateMachine):
     """Both engines are told the same; after each step they must agree."""
 
     engine: Engine
+    leases: Any
     reset: Any
 
     @initialize()
@@ -62,7 +63,7 @@ class EngineAgainstModel(RuleBasedStateMachine):
         self.hire()
 
     def hire(self) -> None:
-        self.workers.append(register(self.engine, uuid7()))
+        self.workers.append(register(self.engine, uuid7(), leases=self.leases))
 
     @rule(wishes=st.lists(options, min_size=1, max_size=3))
     def dispatch(self, wishes: list[dict[str, Any]]) -> None:
@@ -200,9 +201,11 @@ def test_the_engine_does_what_the_model_does(queue_database: Database) -> None:
         pass
 
     Machine.engine = engine
+    Machine.leases = raw()
     Machine.reset = lambda self: engine.execute(
         "TRUNCATE task, task_ticket, worker, dramatiq.queue RESTART IDENTITY CASCADE;"
         "ALTER SEQUENCE dramatiq.clock RESTART")
     run_state_machine_as_test(Machine, settings=settings(
         max_examples=EXAMPLES, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)))
+    Machine.leases.close()
     engine.close()
