@@ -26,3 +26,4 @@ class Conditional:
         if tag in (part.strip().removeprefix("W/") for part in given.split(",")):
             response.status = falcon.HTTP_304
             response.data = None
+            response.delete_header("Content-Type")

@@ -31,12 +31,16 @@ def database_options(command: Any) -> Any:
 
 
 @click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @database_options
-def migrate(data_dir: str | None, database_url: str | None) -> None:
+def migrate(as_json: bool, data_dir: str | None, database_url: str | None) -> None:
     """Bring the database up to date. Safe to run from several places at once; they take turns."""
     with reachable_database(data_dir, database_url):
         keyring.create()
         applied = migrations.migrate()
+    if as_json:
+        print(json.dumps({"applied": applied}, indent=2))
+        return
     for name in applied:
         print(name)
     print(f"{len(applied)} migration(s) applied" if applied else "up to date")
@@ -44,13 +48,17 @@ def migrate(data_dir: str | None, database_url: str | None) -> None:
 
 @click.command("reset-admin-password")
 @click.option("--password", metavar="TEXT", help="The new password. [generated, shown once]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @database_options
-def reset_admin_password(password: str | None, data_dir: str | None, database_url: str | None) -> None:
+def reset_admin_password(password: str | None, as_json: bool, data_dir: str | None, database_url: str | None) -> None:
     """Give the user admin a new password, making the user if there is none."""
     new = password or generate_password()
     with reachable_database(data_dir, database_url):
         migrations.check()
         made = accounts.reset_admin(settings.data_dir, new)
+    if as_json:
+        print(json.dumps({"username": "admin", "made": made} | ({} if password else {"password": new}), indent=2))
+        return
     done = "the user admin was made" if made else "the password of admin was changed"
     print(done if password else f"{done}: {new}")
 

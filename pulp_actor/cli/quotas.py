@@ -49,9 +49,10 @@ def list_command(as_json: bool, **platform: Any) -> None:
 @click.option("--repository", metavar="HREF", help="The repository it is for. [everything in the domain]")
 @click.option("--bytes", "max_bytes", metavar="SIZE", help="Bytes that are allowed: 500, 10G, 1.5TiB; none: any number.")
 @click.option("--units", "max_units", metavar="NUMBER", help="Units of content that are allowed; none: any number.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @connection_options
 def set_command(
-    name: str, repository: str | None, max_bytes: str | None, max_units: str | None, **platform: Any,
+    name: str, repository: str | None, max_bytes: str | None, max_units: str | None, as_json: bool, **platform: Any,
 ) -> None:
     """Make the quota NAME, or change it."""
     body: Object = {}
@@ -62,6 +63,9 @@ def set_command(
     if max_units is not None:
         body["max_units"] = None if max_units == "none" else _number(max_units)
     made = connect(**platform).ensure(QUOTAS, name, body)
+    if as_json:
+        print(json.dumps(made, indent=2))
+        return
     used = f"{size(made['used_bytes'])} of {_limit(made['max_bytes'], size)}"
     print(f"{name}: {used}, {made['used_units']:,} of {_limit(made['max_units'], '{:,}'.format)} units")
 

@@ -31,18 +31,31 @@ def schedule() -> None:
 
 
 @schedule.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @database_options
-def list_command(data_dir: str | None, database_url: str | None) -> None:
+def list_command(as_json: bool, data_dir: str | None, database_url: str | None) -> None:
     """List all schedules and when each is due."""
+    with reachable_database(data_dir, database_url), connected():
+        found = [_shown(one) for one in TaskSchedule.select().order_by(TaskSchedule.name)]
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
     table = Table(box=None, pad_edge=False)
     for heading in ("Name", "Task", "When", "Due next", "Arguments"):
         table.add_column(heading, overflow="fold", no_wrap=heading != "Arguments")
-    with reachable_database(data_dir, database_url), connected():
-        for one in TaskSchedule.select().order_by(TaskSchedule.name):
-            due = one.next_dispatch.isoformat(timespec="seconds") if one.next_dispatch else "never"
-            when = one.cron or f"every {one.interval_seconds:g} s"
-            table.add_row(one.name, one.actor, when, due, json.dumps(one.kwargs))
+    for one in found:
+        when = one["cron"] or f"every {one['interval_seconds']:g} s"
+        table.add_row(one["name"], one["task"], when, one["next_dispatch"] or "never", json.dumps(one["arguments"]))
     Console(highlight=False, markup=False, soft_wrap=True).print(table)
+
+
+def _shown(one: Any) -> dict[str, Any]:
+    """A schedule as JSON."""
+    return {
+        "name": one.name, "task": one.actor, "cron": one.cron, "interval_seconds": one.interval_seconds,
+        "next_dispatch": one.next_dispatch.isoformat(timespec="seconds") if one.next_dispatch else None,
+        "arguments": one.kwargs, "locks": one.exclusive,
+    }
 
 
 @schedule.command("set")
@@ -52,9 +65,10 @@ def list_command(data_dir: str | None, database_url: str | None) -> None:
 @click.option("--cron", metavar="EXPRESSION", help="Five fields, in UTC: \"0 3 * * *\" is at three every night.")
 @click.option("--arguments", metavar="JSON", default="{}", help="The task's arguments by name, as a JSON object.")
 @click.option("--lock", "locks", metavar="RESOURCE", multiple=True, help="A resource that the task locks.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @database_options
 def set_command(
-    name: str, task: str, every: str | None, cron: str | None, arguments: str, locks: tuple[str, ...],
+    name: str, task: str, every: str | None, cron: str | None, arguments: str, locks: tuple[str, ...], as_json: bool,
     data_dir: str | None, database_url: str | None,
 ) -> None:
     """Make the schedule NAME of a TASK, or change it: `pulp-actor schedule set cleanup
@@ -68,7 +82,8 @@ def set_command(
     with reachable_database(data_dir, database_url), transaction():
         if not TaskSchedule.update(**values).where(TaskSchedule.name == name).execute():
             TaskSchedule.create(name=name, pulp_created=utcnow(), **values)
-    print(f"{name}: due at {due.isoformat(timespec='seconds')}")
+        made = _shown(TaskSchedule.get(name=name))
+    print(json.dumps(made, indent=2) if as_json else f"{name}: due at {due.isoformat(timespec='seconds')}")
 
 
 @schedule.command("remove")

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -133,3 +134,14 @@ def test_facts_that_cannot_be_read_count_as_none(tmp_path):
 def test_every_command_is_in_the_manual():
     manual = (Path(__file__).parents[3] / "docs" / "running.md").read_text()
     assert [name for name in COMMANDS if f"`pulp-actor {name}" not in manual] == []
+
+
+@pytest.mark.parametrize("path", [
+    "mirror", "export", "import", "repair", "status", "settings", "migrate", "reset-admin-password", "tasks top",
+    "tasks list", "tasks show", "tasks why", "tasks cancel", "tasks dispatch", "quota list", "quota set", "schedule list",
+    "schedule set"])
+def test_commands_give_their_answer_as_json(path):
+    command, context = cli, click.Context(cli)
+    for name in path.split():
+        command = command.get_command(context, name)
+    assert any("--json" in parameter.opts for parameter in command.params)
