@@ -13,7 +13,7 @@ ARGS ?=
 PYTEST ?=
 PROCESSES ?= auto
 
-.PHONY: help up down demo test test-all test-dramatiq2 lint bench faults fuzz docs clean
+.PHONY: help up down demo test test-all test-dramatiq2 test-azure lint bench faults fuzz docs clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z0-9-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,12 @@ test-all: ## The tests on each interpreter from 3.11 to 3.13 that is found
 
 test-dramatiq2: ## The queue's tests on dramatiq 2
 	@PYTHON="$(PYTHON)" tests/with-dramatiq2 -n $(PROCESSES) --dist loadfile $(PYTEST)
+
+test-azure: $(VENV)/.made-test ## Object storage on Azurite, which is fetched from npm (needs Node.js)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[azure]'
+	@npm install --silent --no-audit --no-fund --prefix $(VENV)/azurite azurite
+	@PATH="$(CURDIR)/$(VENV)/azurite/node_modules/.bin:$$PATH" $(BIN)/python -m pytest -n 0 \
+		tests/integration/content/test_object_storage.py $(PYTEST)
 
 lint: $(VENV)/.made-test ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

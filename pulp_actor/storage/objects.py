@@ -13,12 +13,14 @@ from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, MemoryStore, S3Store
 
 from pulp_actor.errors import ConfigurationError
+from pulp_actor.storage.azure import AzureSigner
 from pulp_actor.storage.base import CHUNK_SIZE, Storage, StorageError, Usage
 from pulp_actor.storage.s3 import S3Signer
 
 #: Uploads that are under way at once for one caller.
 UPLOADERS = 8
 
+_SIGNERS: dict[str, type[S3Signer | AzureSigner]] = {"s3": S3Signer, "azure": AzureSigner}
 _CLASSES: dict[str, Any] = {"s3": S3Store, "azure": AzureStore, "gcs": GCSStore, "memory": MemoryStore}
 
 
@@ -35,7 +37,7 @@ class ObjectStorage(Storage):
     """
 
     def __init__(self, kind: str, options: dict[str, Any]) -> None:
-        self._signer = S3Signer(options) if kind == "s3" else None
+        self._signer = _SIGNERS[kind](options) if kind in _SIGNERS else None
         try:
             self._store = _CLASSES[kind](**options)
         except (BaseError, TypeError, ValueError) as error:
@@ -89,8 +91,8 @@ class ObjectStorage(Storage):
             raise StorageError(f"the store cannot be written: {error}") from error
 
     def signed_url(self, key: str, lifetime: int, filename: str, content_type: str) -> str | None:
-        if self._signer is not None:
-            return self._signer.url(key, lifetime, filename, content_type)
+        if self._signer is not None and (url := self._signer.url(key, lifetime, filename, content_type)) is not None:
+            return url
         if isinstance(self._store, MemoryStore):
             return None
         try:

@@ -33,7 +33,7 @@ def store_options(kind: str, given: dict[str, Any]) -> dict[str, Any]:
         style = options.pop("addressing_style", None)
         if style is not None:
             options["virtual_hosted_style_request"] = style == "virtual"
-        _allow_plain_http(options)
+    _allow_plain_http(options)
     return options
 
 

