@@ -8,10 +8,10 @@ from dataclasses import asdict
 from typing import Any
 
 from pulp_actor.errors import NotFound
-from pulp_actor.models import Repository, RepositoryVersion
+from pulp_actor.models import Repository, RepositoryContent, RepositoryVersion
 from pulp_actor.queue import actor
 from pulp_actor.sync.repair import repair
-from pulp_actor.versions import announce, new_version, version_facts
+from pulp_actor.versions import announce, new_version, version_content, version_facts
 from pulp_actor.versions import delete_version as delete_one_version
 
 #: Stands alone in ``remove_content_units`` for all units.
@@ -33,9 +33,7 @@ def add_and_remove(
     Returns:
         the version's facts, or None if nothing changed.
     """
-    repository = Repository.get_or_none(Repository.id == uuid.UUID(repository_pk))
-    if repository is None:
-        raise NotFound(f"there is no repository {repository_pk} any more")
+    repository = _repository(repository_pk)
     base = None if base_version_pk is None else _version(base_version_pk)
     with new_version(repository, base, overwrite=overwrite) as version:
         if EVERYTHING in remove_content_units:
@@ -43,6 +41,29 @@ def add_and_remove(
         else:
             version.remove(remove_content_units)
         version.add(add_content_units)
+    announce(version.made)
+    return None if version.made is None else version_facts(version.made)
+
+
+@actor(name="pulp_actor.tasks.repository.copy", immediate=True)
+def copy_content(
+    source_version_pk: str, repository_pk: str, content_units: Sequence[str] | None = None, overwrite: bool = True,
+) -> dict[str, Any] | None:
+    """Make a version of a repository with what a version of another one holds, too; nothing but rows is copied.
+
+    Parameters:
+        content_units: keys of the only units that are copied; those that the version does not hold are not. None: all.
+        overwrite: whether a unit may take the place of one with the same key.
+
+    Returns:
+        the version's facts, or None if nothing changed.
+    """
+    source, repository = _version(source_version_pk), _repository(repository_pk)
+    query = RepositoryContent.select(RepositoryContent.content).where(version_content(source))
+    if content_units is not None:
+        query = query.where(RepositoryContent.content.in_(list(content_units)))
+    with new_version(repository, overwrite=overwrite) as version:
+        version.add(key for (key,) in query.tuples().iterator())
     announce(version.made)
     return None if version.made is None else version_facts(version.made)
 
@@ -68,6 +89,13 @@ def repair_version(version_pk: str, verify_checksums: bool = True) -> dict[str, 
 def repair_all_artifacts(verify_checksums: bool = True) -> dict[str, Any]:
     """As `repair_version`, for every file there is."""
     return asdict(repair(None, verify_checksums=verify_checksums))
+
+
+def _repository(key: str) -> Repository:
+    repository = Repository.get_or_none(Repository.id == uuid.UUID(key))
+    if repository is None:
+        raise NotFound(f"there is no repository {key} any more")
+    return repository
 
 
 def _version(key: str) -> RepositoryVersion:

@@ -28,6 +28,7 @@ from pulp_actor import domains, tracing
 from pulp_actor.db.listen import ListenHub
 from pulp_actor.errors import PulpActorError
 from pulp_actor.logs import get_logger
+from pulp_actor.requested import RequestNotes
 from pulp_actor.security.accounts import accounts
 from pulp_actor.settings import settings
 
@@ -52,6 +53,7 @@ class ContentServer:
         self.resolver = Resolver(self.threads, self.cache)
         self.sender = Sender()
         self.downloads = Downloads(self.threads, hub)
+        self.requests = RequestNotes()
         self._prefix = settings.CONTENT_PATH_PREFIX
 
     def server(self, **options: Any) -> web.Server:
@@ -146,6 +148,8 @@ class ContentServer:
 
     async def _send(self, request: web.BaseRequest, path: str, view: View, file: File) -> web.StreamResponse:
         extra = extra_headers(view, file)
+        if file.content_artifact_id is not None:
+            self.requests.note(file.content_artifact_id)
         if file.key is None:
             sent = await self.downloads.send(request, file, extra)
             if not isinstance(sent, File):

@@ -26,6 +26,7 @@ from aiohttp import web
 from content.access import AccessLogger
 from content.app import ContentServer
 from content.metering import tally
+from content.noting import keep_writing
 from pulp_actor import tracing
 from pulp_actor.bootstrap import bootstrap
 from pulp_actor.db.listen import ListenHub
@@ -119,6 +120,7 @@ async def serve(listener: socket.socket, stop: asyncio.Event | None = None) -> N
         server.server(access_log_class=AccessLogger, access_log=access), shutdown_timeout=settings.CONTENT_DRAIN_TIMEOUT,
     )
     counting = asyncio.create_task(tally.keep_flushing())
+    noting = asyncio.create_task(keep_writing(server.requests))
     await runner.setup()
     await web.SockSite(runner, listener, backlog=BACKLOG, ssl_context=_tls()).start()
     logger.info("content server is ready", bind=settings.CONTENT_BIND, pid=os.getpid())
@@ -128,6 +130,8 @@ async def serve(listener: socket.socket, stop: asyncio.Event | None = None) -> N
         await runner.cleanup()
         await server.close()
         counting.cancel()
+        noting.cancel()
+        await asyncio.gather(noting, return_exceptions=True)
         await asyncio.to_thread(presence.stop)
         await asyncio.to_thread(hub.stop)
         await asyncio.to_thread(tracing.stop)

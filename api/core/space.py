@@ -1,4 +1,4 @@
-"""Looking after what is stored: repair of everything, reclaiming space, pruning."""
+"""Looking after what repositories hold: repair of everything, reclaiming space, pruning, copying from one to another."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from api.endpoints import Endpoint, Operation
 from api.schemas.base import WireSchema, refuse
 from api.schemas.common import AsyncOperation, Repair
 from api.schemas.fields import Boolean, Integer, Json, ListOf, Text
-from api.schemas.references import References, find_object
+from api.schemas.references import Reference, References, find_object
 from pulp_actor.errors import NotFound
-from pulp_actor.models import Repository, RepositoryVersion
+from pulp_actor.models import Content, Repository, RepositoryVersion
 
 REPAIR_ALL = "pulpcore.app.tasks.repository.repair_all_artifacts"
 REPAIR_SUMMARIES = "pulpcore.app.tasks.datarepair.repair_7272"
 RECLAIM = "pulpcore.app.tasks.reclaim_space.reclaim_space"
+COPY = "pulp_actor.tasks.repository.copy"
 PRUNE = "pulp_actor.tasks.space.prune"
 
 #: Stands alone in a list of repositories for all there are.
@@ -44,6 +45,22 @@ class Prune(WireSchema):
     def check(self, data: dict[str, Any], current: Any) -> None:
         if data.get("keep_days") is None and data.get("unrequested_days") is None:
             raise refuse("non_field_errors", "One of keep_days and unrequested_days is needed.")
+
+
+class Copy(WireSchema):
+    wire_name = "RepositoryCopy"
+    source = Reference(Repository, help="The repository whose latest version is copied from.")
+    source_version = Reference(RepositoryVersion, help="The version that is copied from.")
+    destination = Reference(Repository, required=True, help="The repository that gets a new version.")
+    content = References(Content, help="Only these units; by default all.")
+    overwrite = Boolean(default=True, help="Whether what is copied may take the place of what has the same path.")
+
+    def check(self, data: dict[str, Any], current: Any) -> None:
+        if ("source" in data) == ("source_version" in data):
+            raise refuse("non_field_errors", "One of source and source_version is needed.")
+        source = data["source"] if "source" in data else data["source_version"].repository
+        if source.type != data["destination"].type:
+            raise refuse("destination", "The two repositories are of different types.")
 
 
 def _repositories(hrefs: list[Any]) -> list[Any]:
@@ -82,8 +99,21 @@ def _prune(call: Call) -> Answer:
     return call.accepted(PRUNE, kwargs, exclusive=repositories)
 
 
+def _copy(call: Call) -> Answer:
+    data = call.read()
+    version = data["source_version"] if "source_version" in data else data["source"].latest_version()
+    units: list[Any] | None = data.get("content")
+    kwargs = {
+        "source_version_pk": str(version.id), "repository_pk": str(data["destination"].id),
+        "content_units": None if units is None else [str(unit.get_id()) for unit in units],
+        "overwrite": data["overwrite"],
+    }
+    shared = [version.repository] if version.repository.id != data["destination"].id else []
+    return call.accepted(COPY, kwargs, exclusive=[data["destination"]], shared=shared)
+
+
 def space_endpoints() -> list[Endpoint]:
-    """Endpoints that start one task each. Pruning is ours; the contract has none."""
+    """Endpoints that start one task each. Pruning and copying are ours; the contract has neither."""
     def task(
         path: str, tag: str, name: str, run: Callable[[Call], Answer], request: type[WireSchema], component: str = "core",
     ) -> Endpoint:
@@ -94,5 +124,6 @@ def space_endpoints() -> list[Endpoint]:
         task("repair", "Repair", "post", _repair, Repair),
         task("datarepair/7272", "Datarepair: 7272", "post", _repair_summaries, DataRepair),
         task("repositories/reclaim_space", "Repositories: Reclaim_Space", "reclaim", _reclaim, ReclaimSpace),
+        task("repositories/copy", "Repositories: Copy", "copy", _copy, Copy, component="actor"),
         task("repositories/prune", "Repositories: Prune", "prune", _prune, Prune, component="actor"),
     ]

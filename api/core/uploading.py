@@ -16,9 +16,14 @@ from api.schemas.nested import Object
 from api.schemas.references import Reference
 from pulp_actor.models import Artifact, Repository, Upload, mutations
 from pulp_actor.storage.artifacts import store_artifact
+from pulp_actor.sync import DownloadError
 
 #: Where a unit's bytes can come from; one of them.
 SOURCES = ("artifact", "file", "upload", "file_url")
+
+
+#: Seconds for a download inside a request; what takes longer is for a task.
+DOWNLOAD_TIMEOUT = 60.0
 
 
 class RelativePath(Text):
@@ -80,11 +85,19 @@ def _upload(call: Call) -> Answer:
     assert call.operation.request is not None and call.endpoint.resource is not None
     wire = instance_of(call.operation.request)
     loaded = call.read(schema=wire)
-    if loaded.get("file_url"):
-        raise refuse("file_url", "A download takes a task: use the list's own address for it.")
     data = wire.stored(_with_artifact(loaded))
-    unit = mutations.create(call.endpoint.resource, data)
+    if loaded.get("file_url"):
+        data["downloader_config"] = _patient(data.get("downloader_config") or {})
+    try:
+        unit = mutations.create(call.endpoint.resource, data)
+    except DownloadError as error:
+        raise refuse("file_url", str(error)) from None
     return created(call, unit.get_id())
+
+
+def _patient(network: dict[str, Any]) -> dict[str, Any]:
+    """How a server is spoken to while a client waits for the answer: not for as long as a task could."""
+    return {**network, "total_timeout": min(network.get("total_timeout") or DOWNLOAD_TIMEOUT, DOWNLOAD_TIMEOUT)}
 
 
 def unit_operations(create: type[WireSchema], upload: type[WireSchema]) -> list[Operation]:

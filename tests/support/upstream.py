@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import ssl
 import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -17,9 +18,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Upstream:
-    """``files`` maps paths to bytes; ``handlers`` replace the serving of a path. ``with Upstream() as upstream``."""
+    """``files`` maps paths to bytes; ``handlers`` replace the serving of a path; ``tls``: how to speak TLS.
 
-    def __init__(self) -> None:
+        with Upstream() as upstream: …
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.files: dict[str, bytes] = {}
         self.handlers: dict[str, Handler] = {}
         self.requests: Counter[str] = Counter()
@@ -65,9 +70,9 @@ class Upstream:
         asyncio.set_event_loop(self.loop)
         runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.1)
         self.loop.run_until_complete(runner.setup())
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._tls)
         self.loop.run_until_complete(site.start())
-        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
+        self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}/"
         ready.set()
         self.loop.run_forever()
         self.loop.run_until_complete(runner.cleanup())

@@ -44,7 +44,23 @@ def test_repositories_are_named_by_href_or_prn(api, repository):
     ("repositories/reclaim_space/", {"repo_hrefs": ["*"], "repo_versions_keeplist": [ABSENT]}, "repo_versions_keeplist"),
     ("repositories/prune/", {"repo_hrefs": ["*"]}, "non_field_errors"),
     ("repositories/prune/", {"repo_hrefs": ["*"], "keep_days": -1}, "keep_days"),
+    ("repositories/copy/", {"source": ABSENT}, "source"),
+    ("repositories/copy/", {}, "destination"),
 ])
 def test_what_is_wrong_is_named(api, path, body, field):
     answer = api.post(path, body)
-    assert (answer.status_code, list(answer.json)) == (400, [field])
+    assert (answer.status_code, next(iter(answer.json))) == (400, field)
+
+
+def test_copying_names_a_repository_or_a_version_of_the_same_type(api, repository):
+    other = api.made("repositories/file/file/", {"name": "other"})
+    for source in ({"source": other["prn"]}, {"source_version": other["latest_version_href"]}):
+        answer = api.post("repositories/copy/", {**source, "destination": repository["pulp_href"]})
+        assert answer.status_code == 202, answer.text
+        locks = api.get(answer.json["task"]).json["reserved_resources_record"]
+        assert locks == [repository["prn"], f"shared:{other['prn']}"]
+    both = {"source": other["prn"], "source_version": other["latest_version_href"], "destination": repository["prn"]}
+    assert "non_field_errors" in api.post("repositories/copy/", both).json
+    keyring = api.made("repositories/core/openpgp_keyring/", {"name": "keys"})
+    answer = api.post("repositories/copy/", {"source": keyring["pulp_href"], "destination": repository["pulp_href"]})
+    assert list(answer.json) == ["destination"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import ssl
 import time
 
 import pytest
@@ -13,6 +14,7 @@ from aiohttp import web
 from pulp_actor.models import Remote
 from pulp_actor.settings import settings
 from pulp_actor.sync import Downloader, DownloadError, run
+from tests.support.certificates import Certificate
 from tests.support.upstream import Upstream, breaks_off_once, fails, hangs
 
 
@@ -298,7 +300,44 @@ def test_proxy_is_used(upstream):
         name="r", url="http://nowhere.invalid/", proxy_url=upstream.url, proxy_username="p", proxy_password="q")
     assert fetch(row, "http://nowhere.invalid/x") == b"through the proxy"
     assert upstream.headers[0]["Host"] == "nowhere.invalid"
-    assert upstream.headers[0]["Proxy-Authorization"].startswith("Basic ")
+    assert upstream.headers[0]["Proxy-Authorization"] == f"Basic {base64.b64encode(b'p:q').decode()}"
+
+
+def test_a_cookie_that_a_redirect_sets_comes_along_with_the_next_request(upstream):
+    async def let_in(request):
+        response = web.Response(status=302, headers={"Location": "/x"})
+        response.set_cookie("pass", "granted")
+        return response
+
+    async def guarded(request):
+        return web.Response(body=b"inside") if request.cookies.get("pass") == "granted" else web.Response(status=403)
+
+    upstream.handlers |= {"door": let_in, "x": guarded}
+    assert fetch(remote(upstream), f"{upstream.url}door") == b"inside"
+    with pytest.raises(DownloadError, match="403"):
+        fetch(remote(upstream), f"{upstream.url}x")
+
+
+def test_a_client_certificate_is_shown_to_the_remote_and_its_own_authority_is_trusted(tmp_path):
+    """The server lets nobody in who shows no certificate of the second authority."""
+    authority, clients = Certificate("servers"), Certificate("clients")
+    server = Certificate("server", authority, ca=False).write(tmp_path / "server.pem")
+    client = Certificate("client", clients, ca=False)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=clients.pem)
+    context.load_cert_chain(server)
+    context.verify_mode = ssl.CERT_REQUIRED
+    with Upstream(tls=context) as upstream:
+        upstream.files["x"] = b"secret"
+        row = remote(upstream, ca_cert=authority.pem, client_cert=client.pem, client_key=client.key_pem, max_retries=0)
+        assert fetch(row, f"{upstream.url}x") == b"secret"
+        for columns in (
+            {"ca_cert": authority.pem}, {"client_cert": client.pem, "client_key": client.key_pem},
+            {"ca_cert": authority.pem, "client_cert": server.read_text()},
+        ):
+            with pytest.raises(DownloadError):
+                fetch(remote(upstream, max_retries=0, **columns), f"{upstream.url}x")
+        row = remote(upstream, tls_validation=False, client_cert=client.pem, client_key=client.key_pem)
+        assert fetch(row, f"{upstream.url}x") == b"secret"
 
 
 def test_files_of_this_machine(tmp_path, upstream):
