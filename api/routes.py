@@ -34,6 +34,7 @@ from api.core import (
     upstream_pulps,
     users,
     vulnerabilities,
+    webhooks,
     workers,
 )
 from api.endpoints import ANYONE, Endpoint, Operation
@@ -55,6 +56,7 @@ def core_endpoints() -> list[Endpoint]:
         domains.domain_endpoint(), vulnerabilities.report_endpoint(),
         *space.space_endpoints(),
         *exporters.exporter_endpoints(), *importers.importer_endpoints(), upstream_pulps.upstream_pulp_endpoint(),
+        *webhooks.webhook_endpoints(),
         domains.domain_endpoint(),
     ]
 

@@ -121,6 +121,8 @@ SETTINGS: Mapping[str, Setting] = _table(
     Setting("TASK_DIAGNOSTICS", bool, False, "Allow tasks to record diagnostics on request."),
     Setting("DIAGNOSTIC_ACTORS", bool, False, "Register harmless actors to try a queue with."),
     Setting("SAMPLE_INTERVAL", int, 15, "Seconds between two samples of queue and store for the console's plots; 0: none."),
+    Setting("WEBHOOK_MAX_ATTEMPTS", int, 12, "Times that a webhook is told of an event before it is given up."),
+    Setting("WEBHOOK_RETRY_DELAY", float, 10.0, "Seconds before the second time; doubled each time, up to an hour."),
     # Security
     Setting("DB_ENCRYPTION_KEY", str, "", "File of Fernet keys, newest first; empty: <data dir>/keys/database.key."),
     Setting("PASSWORD_CACHE_TTL", int, 30, "Seconds for which a verified password is remembered under a keyed hash."),

@@ -15,6 +15,7 @@ from pulp_actor.models.transfer import Export, Exporter, Import, Importer
 from pulp_actor.models.upstream import UpstreamPulp
 from pulp_actor.models.user import Group, GroupMember, User
 from pulp_actor.models.vulnerability import VulnerabilityReport, VulnerabilityReportVersion
+from pulp_actor.models.webhook import Webhook, WebhookDelivery
 
 __all__ = [
     "DEFAULT_DOMAIN_ID", "AccessPolicy", "AccessToken", "AlternateContentFile", "AlternateContentSource", "Artifact",
@@ -22,5 +23,5 @@ __all__ = [
     "Exporter", "Group", "GroupMember", "Import", "Importer", "Publication", "PublishedArtifact", "PublishedMetadata",
     "Quota", "Remote", "RemoteArtifact", "Repository", "RepositoryContent", "RepositoryVersion", "Role",
     "RoleAssignment", "Session", "Upload", "UploadChunk", "UpstreamPulp", "User", "VulnerabilityReport",
-    "VulnerabilityReportVersion",
+    "VulnerabilityReportVersion", "Webhook", "WebhookDelivery",
 ]

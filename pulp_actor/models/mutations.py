@@ -28,6 +28,7 @@ from pulp_actor.models.transfer import Exporter, Importer
 from pulp_actor.models.units import make_unit
 from pulp_actor.models.upstream import UpstreamPulp
 from pulp_actor.models.user import Group, User
+from pulp_actor.models.webhook import Webhook
 from pulp_actor.security.encryption import Unreadable
 from pulp_actor.security.policies import object_created
 
@@ -276,6 +277,7 @@ register(Distribution, Rules(
 register(Exporter, Rules(unique=("name",)))
 register(Importer, Rules(unique=("name",)))
 register(UpstreamPulp, Rules(unique=("name",)))
+register(Webhook, Rules(unique=("name",)))
 register(User, Rules(unique=("username",)))
 register(Group, Rules(unique=("name",)))
 register(Publication, Rules())

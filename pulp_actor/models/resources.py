@@ -11,6 +11,7 @@ from pulp_actor.models.transfer import FILESYSTEM, PULP, Export, Exporter, Impor
 from pulp_actor.models.upstream import UpstreamPulp
 from pulp_actor.models.user import Group, User
 from pulp_actor.models.vulnerability import VulnerabilityReport
+from pulp_actor.models.webhook import Webhook, WebhookDelivery
 from pulp_actor.queue.models import Task, TaskGroup, TaskSchedule, Worker
 
 ARTIFACT = registry.register(ResourceType(Artifact, "artifacts", "core.artifact"))
@@ -56,3 +57,5 @@ FILESYSTEM_EXPORT = registry.register(
 PULP_IMPORTER = registry.register(ResourceType(Importer, "importers/core/pulp", "core.pulpimporter", PULP))
 PULP_IMPORT = registry.register(ResourceType(Import, "importers/core/pulp/imports", "core.pulpimport"))
 UPSTREAM_PULP = registry.register(ResourceType(UpstreamPulp, "upstream-pulps", "core.upstreampulp"))
+WEBHOOK = registry.register(ResourceType(Webhook, "webhooks", "actor.webhook"))
+WEBHOOK_DELIVERY = registry.register(ResourceType(WebhookDelivery, "webhooks/deliveries", "actor.webhookdelivery"))

@@ -16,6 +16,7 @@ from pulp_actor.plugins import load_modules
 from pulp_actor.queue.broker import TaskBroker
 from pulp_actor.queue.codec import Encrypted
 from pulp_actor.settings import settings
+from pulp_actor.webhooks.deliverer import Deliverer
 
 
 class TaskActor(dramatiq.Actor):
@@ -31,6 +32,7 @@ def platform_broker() -> TaskBroker:
     """The platform's broker, over the platform's database; messages are encrypted at rest. Does not connect."""
     broker = TaskBroker(codec=Encrypted())
     broker.add_middleware(Diagnostics(), before=Cancel)
+    broker.add_middleware(Deliverer())
     dramatiq.set_broker(broker)
     return broker
 
