@@ -34,12 +34,23 @@ MAX_PARAMETERS = 1_000
 
 
 @dataclass(frozen=True)
+class Cookie:
+    """A cookie that goes with an answer; ``lifetime`` in seconds, 0 to take it back; ``hidden``: from the pages' scripts."""
+
+    name: str
+    value: str
+    lifetime: int
+    hidden: bool
+
+
+@dataclass(frozen=True)
 class Answer:
-    """What an operation answers: a status, a JSON-able body (None: no body) and further headers."""
+    """What an operation answers: a status, a JSON-able body (None: no body), further headers and cookies."""
 
     status: int = 200
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: Sequence[Cookie] = ()
 
 
 class Call:

@@ -51,7 +51,12 @@ class EndpointResource:
             call = Call(self.endpoint, operation, request, account, names)
             if not open_to_all:
                 authorize(call)
-            send(response, operation.run(call))
+            answer = operation.run(call)
+            send(response, answer)
+            for one in answer.cookies:
+                response.set_cookie(
+                    one.name, one.value, max_age=one.lifetime, path="/", secure=request.scheme == "https",
+                    http_only=one.hidden, same_site="Lax")
 
         return respond
 

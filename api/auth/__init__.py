@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import falcon
 
-from api.auth import header
+from api.auth import header, oidc, remote_user, session
 from pulp_actor.security.accounts import Account, accounts
 from pulp_actor.security.authentication import BadCredentials
 
@@ -17,7 +17,9 @@ __all__ = ["CHALLENGE", "Account", "accounts", "authenticate", "refuse_anonymous
 CHALLENGE = 'Basic realm="api"'
 
 #: In this order: what a client says in so many words comes before what a browser or a proxy adds.
-_AUTHENTICATORS: tuple[Callable[[falcon.Request], Account | None], ...] = (header.authenticate,)
+_AUTHENTICATORS: tuple[Callable[[falcon.Request], Account | None], ...] = (
+    header.authenticate, oidc.authenticate, remote_user.authenticate, session.authenticate,
+)
 
 
 def authenticate(request: falcon.Request) -> Account | None:

@@ -25,7 +25,7 @@ from api.schemas.references import find_object, parse, show_href
 from pulp_actor.db import transaction
 from pulp_actor.errors import NotFound
 from pulp_actor.identifiers import UUID_PATTERN, ResourceType, href_of, prn_of, registry
-from pulp_actor.models import AccessPolicy, Domain, Role, RoleAssignment
+from pulp_actor.models import AccessPolicy, Domain, Role, RoleAssignment, mutations
 from pulp_actor.models.resources import ACCESS_POLICY, GROUP, ROLE, USER
 from pulp_actor.security.permissions import permission_name
 
@@ -51,11 +51,11 @@ class RoleSchema(ObjectSchema):
 def _guarded(operation: Operation) -> Operation:
     """An operation that makes or changes a role: not a built-in one, and not to more than the user may do everywhere."""
     def run(call: Call) -> Answer:
-        if call.operation.on_item and call.instance.locked:
+        role = call.instance if call.operation.on_item else None
+        data = {} if operation.request is None else call.read(current=role, schema=call.endpoint.wire)
+        if role is not None and role.locked and (operation.request is None or mutations.differences(role, data)):
             raise falcon.HTTPForbidden(description="This role is built in, and stays as it is.")
-        if call.operation.request is not None:
-            data = call.read(schema=call.endpoint.wire)
-            refuse_more_than_own(call.account, data.get("permissions", ()))
+        refuse_more_than_own(call.account, data.get("permissions", ()))
         return operation.run(call)
 
     return replace(operation, run=run)
@@ -279,7 +279,9 @@ class AccessPolicySchema(ObjectSchema):
 def _customize(call: Call) -> Answer:
     policy = call.instance
     data = call.endpoint.wire.stored(call.read(schema=call.endpoint.wire, current=policy))
-    _save(policy, data, customized=True)
+    changes = mutations.differences(policy, data)
+    if changes:
+        _save(policy, changes, customized=True)
     return Answer(200, call.endpoint.wire.show(call.row()))
 
 

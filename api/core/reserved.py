@@ -74,25 +74,6 @@ ALL = ("list", "create", "read", "update", "partial_update", "delete")
 CHANGE_IN_TASK = {200: "object", 202: AsyncOperation}
 
 
-def access_control() -> list[Endpoint]:
-    """Sessions."""
-    return [_login()]
-
-
-def _login() -> Endpoint:
-    return Endpoint(
-        path="login", tag="Login", listed=False, schema=schemas.Login,
-        operations=[
-            Operation("read", "GET", not_available, responses={200: "object"}),
-            Operation("login", "POST", not_available, responses={201: "object"}, operation_id="login"),
-            Operation(
-                "login_update", "PATCH", not_available, request=schemas.LoginUpdate, partial=True,
-                responses={200: schemas.LoginUpdate}, operation_id="login_update"),
-            Operation("logout", "DELETE", not_available, responses={204: None}, operation_id="logout"),
-        ],
-    )
-
-
 def data_operations() -> list[Endpoint]:
     """Signing services."""
     return [
@@ -107,4 +88,4 @@ def data_operations() -> list[Endpoint]:
 
 
 def reserved_endpoints() -> list[Endpoint]:
-    return [*access_control(), *data_operations()]
+    return data_operations()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.schemas.base import WireSchema
-from api.schemas.fields import DateTime, Secret, Text
+from api.schemas.fields import DateTime, Text
 
 
 def uri(**options: Any) -> Text:
@@ -20,23 +20,6 @@ class Named(WireSchema):
     prn = Text(read_only=True)
     pulp_created = DateTime(read_only=True)
     pulp_last_updated = DateTime(read_only=True)
-
-
-class Login(WireSchema):
-    wire_name = "Login"
-    pulp_href = Text(format="uri", read_only=True)
-    prn = Text(read_only=True)
-    username = Text(read_only=True)
-
-
-class LoginUpdate(WireSchema):
-    wire_name = "LoginUpdate"
-    username = Text(max_length=150)
-    old_password = Secret()
-    new_password = Secret()
-    first_name = Text(blank=True, max_length=150)
-    last_name = Text(blank=True, max_length=150)
-    email = Text(blank=True, format="email")
 
 
 class SigningService(Named):

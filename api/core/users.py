@@ -83,7 +83,7 @@ def _not_beyond(operation: Operation) -> Operation:
     def run(call: Call) -> Answer:
         account, user = call.account, call.instance
         assert account is not None
-        if not account.is_unlimited and account.id != user.id and (
+        if not account.is_unlimited and (account.scope is not None or account.id != user.id) and (
                 user.is_superuser or beyond_holder(account, user=user.id)):
             raise falcon.HTTPForbidden(description="This user may do more than you.")
         return operation.run(call)

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "settings": ("pulp_actor.cli.admin", "show_settings", "Show the settings in force and where each comes from."),
     "rotate-key": ("pulp_actor.cli.keys", "rotate_key", "Encrypt every secret under a new key."),
     "reset-admin-password": ("pulp_actor.cli.admin", "reset_admin_password", "Give the admin user a new password."),
+    "token": ("pulp_actor.cli.tokens", "token", "Make, list and revoke access tokens."),
 }
 
 

@@ -1,7 +1,7 @@
 """The resource types of the core: how its models are called on the wire."""
 
 from pulp_actor.identifiers import ResourceType, registry
-from pulp_actor.models.access import AccessPolicy, Role
+from pulp_actor.models.access import AccessPolicy, AccessToken, Role
 from pulp_actor.models.artifact import Artifact, Upload
 from pulp_actor.models.base import Domain
 from pulp_actor.models.distribution import ContentGuard, Distribution
@@ -22,6 +22,7 @@ GROUP = registry.register(ResourceType(Group, "groups", "core.group"))
 ROLE = registry.register(ResourceType(Role, "roles", "core.role"))
 ACCESS_POLICY = registry.register(ResourceType(AccessPolicy, "access_policies", "core.accesspolicy"))
 QUOTA = registry.register(ResourceType(Quota, "quotas", "core.quota"))
+ACCESS_TOKEN = registry.register(ResourceType(AccessToken, "tokens", "actor.accesstoken"))
 #: Versions live below their repository (`identifiers.version_href`); the path here is the list over all of them.
 REPOSITORY_VERSION = registry.register(
     ResourceType(RepositoryVersion, "repository_versions", "core.repositoryversion"))

@@ -19,6 +19,7 @@ from pulp_actor.domains import belongs_to_domain, current_domain_id
 from pulp_actor.identifiers import ResourceType, registry
 from pulp_actor.models import (
     AccessPolicy,
+    AccessToken,
     Content,
     ContentGuard,
     DetailContent,
@@ -154,13 +155,17 @@ def _groups_of_own_tasks(account: Account, key: Any) -> Any:
     return key.in_(Task.select(Task.group_id).where(Task.created_by == account.id, Task.group_id.is_null(False)))
 
 
+def _own_tokens(account: Account, key: Any) -> Any:
+    return key.in_(AccessToken.select(AccessToken.id).where(AccessToken.user == account.id))
+
+
 def _oneself(account: Account, key: Any) -> Any:
     return key == account.id
 
 
 _special_rules: dict[type[Model], Callable[[Account, Any], Any]] = {
     Content: _in_visible_repositories, RepositoryVersion: _of_visible_repositories, Task: _own_tasks,
-    TaskGroup: _groups_of_own_tasks, User: _oneself,
+    TaskGroup: _groups_of_own_tasks, User: _oneself, AccessToken: _own_tokens,
 }
 
 
@@ -213,6 +218,8 @@ def beyond_holder(account: Account, *, group: int | None = None, user: int | Non
     """A permission that another user or a group has somewhere and ``account`` has not; None if there is none."""
     if account.is_unlimited:
         return None
+    if account.scope is not None:
+        return "whatever is not in the token's scope"
     row = database.execute_sql(SQL.beyond_holder, {
         "group": group, "other": user, "user": account.id, "groups": list(account.groups)}).fetchone()
     return None if row is None else row[0]
