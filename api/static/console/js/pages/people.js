@@ -9,14 +9,14 @@ import { Card, Choice, Empty, ErrorNote, Facts, Loading, Page, PAGE_SIZE, Pager,
 
 const TABS = [["users", "Users"], ["groups", "Groups"], ["roles", "Roles"]];
 
-const Kinds = ({ user }) => html`${user.is_superuser && html`<${Pill} kind="accent">superuser</${Pill}> `}${user.is_staff && html`<${Pill}>staff</${Pill}> `}${!user.is_active && html`<${Pill} kind="bad">inactive</${Pill}>`}`;
+const Kinds = ({ user }) => html`${user.is_staff && html`<${Pill}>staff</${Pill}> `}${!user.is_active && html`<${Pill} kind="bad">inactive</${Pill}>`}`;
 
 const COLUMNS = {
   users: [["Name", (user) => html`<a href=${`#/users/${user.id}`}>${user.username}</a>`], ["Full name", (user) => `${user.first_name} ${user.last_name}`.trim(), { wide: 1 }],
     ["Is", (user) => html`<${Kinds} user=${user} />`], ["Groups", (user) => user.groups.map((group) => group.name).join(", "), { low: 1 }], ["Joined", (user) => html`<${Time} at=${user.date_joined} />`, { num: 1, low: 1 }]],
   groups: [["Name", (group) => group.name, { wide: 1 }], ["Id", (group) => group.id, { num: 1 }]],
   roles: [["Name", (role) => html`<code>${role.name}</code>`], ["What it is for", (role) => role.description ?? "", { wide: 1, low: 1 }], ["Built in", (role) => (role.locked ? "yes" : "")],
-    ["Permissions", (role) => (role.permissions.length ? html`<details><summary>${plural(role.permissions.length, "permission")}</summary><ul class="plain">${role.permissions.map((name) => html`<li key=${name}><code>${name}</code></li>`)}</ul></details>` : "none")]],
+    ["Permissions", (role) => (role.permissions.length ? html`<details><summary class="num">${plural(role.permissions.length, "permission")}</summary><ul class="plain">${role.permissions.map((name) => html`<li key=${name}><code>${name}</code></li>`)}</ul></details>` : "none")]],
 };
 const EMPTY = {
   users: ["There is no user.", html`Make one with <code>pulp user create</code>.`],
@@ -52,7 +52,7 @@ export function User({ id }) {
           ${roles.error && html`<${ErrorNote} error=${roles.error} />`}
           ${roles.data && (roles.data.results.length ? html`<${Table} label="Roles" rows=${roles.data.results} columns=${[
             ["Role", (one) => html`<code>${one.role}</code>`], ["On", (one) => one.content_object ?? one.domain ?? "everything", { wide: 1 }]]} />`
-            : html`<${Empty} title=${user.is_superuser ? "None, and none is needed." : "None."}>${user.is_superuser ? "A superuser may do everything." : html`Give one with <code>pulp user role-assignment add</code>.`}<//>`)}
+            : html`<${Empty} title="None of its own.">Its groups may have some, and a superuser needs none. Give one with <code>pulp user role-assignment add</code>.<//>`)}
         <//>
       </div>
     <//>`;

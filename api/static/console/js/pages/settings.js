@@ -21,7 +21,7 @@ export function Settings({ query }) {
         ${error && html`<${ErrorNote} error=${error} retry=${refresh} />`}${!data && !error && html`<${Loading} rows=${12} />`}
         ${data && (rows.length ? html`<${Table} label="Settings" rows=${rows} keyOf=${(row) => row.name} columns=${[
           ["Setting", (row) => html`<code class="break">${row.name}</code><p class="help">${row.help}</p>`, { wide: 1 }], ["Value", (row) => text(row.value), { value: 1 }],
-          ["From", (row) => (row.source === "default" ? html`<span class="dim">default</span>` : html`<span class="break">${row.source}</span>`)]]} />`
+          ["From", (row) => (row.source === "default" ? html`<span class="dim">default</span>` : html`<span class=${row.source.startsWith("PULP_") ? "num" : "break"}>${row.source}</span>`)]]} />`
           : html`<${Empty} title="No setting fits.">${shown === "changed" ? "Those that have their defaults are under All." : "Try fewer letters."}<//>`)}
       <//>
     <//>`;
