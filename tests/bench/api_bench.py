@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import http.client
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from typing import Any
 import click
 
 from tests.bench.harness import Row, interleave, median, new_server, report
+from tests.support.ports import free_port
 
 CONNECTIONS = 4
 SECONDS = 2.0
@@ -30,9 +30,7 @@ AUTH = {"Authorization": "Basic " + base64.b64encode(b"admin:secret").decode()}
 @contextmanager
 def service(module: str, url: str, data_dir: str, path: str) -> Iterator[int]:
     """A service on a free port of loopback; yields the port once ``path`` answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = os.environ | {
         "PULP_DATABASE_URL": url, "PULP_DATA_DIR": data_dir, "PULP_API_BIND": f"127.0.0.1:{port}",
         "PULP_LOG_LEVEL": "WARNING",

@@ -28,9 +28,9 @@ from pulp_actor.settings import settings
 from tests.bench.harness import Row, interleave, median, new_server, report
 from tests.bench.http_load import load
 from tests.support.content import Origin, Repo, artifact, distribute, fill, gated, remote
-from tests.support.nginx import free_port
 from tests.support.nginx import nginx as running_nginx
 from tests.support.nginx import program as nginx_program
+from tests.support.ports import free_port
 
 SMALL, BIG = b"x" * 1024, os.urandom(20 * 1024 * 1024)
 

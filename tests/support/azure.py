@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.support.nginx import free_port
+from tests.support.ports import free_port
 
 ACCOUNT = "devstoreaccount1"
 #: The key that Azurite's documentation gives to everybody.

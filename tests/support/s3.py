@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.support.ports import free_ports
 
 KEY, SECRET, BUCKET = "testkey", "testsecret", "content"
 
@@ -25,20 +26,12 @@ def available() -> str | None:
     return shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
 
 
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-
-
 @contextmanager
 def s3_server(directory: Path) -> Iterator[dict[str, Any]]:
     """A server with one bucket; yields the setting ``STORAGE`` for it."""
     program = available()
     assert program is not None
-    master, master_grpc, volume, volume_grpc, filer, filer_grpc, s3, s3_grpc = map(str, _free_ports(8))
+    master, master_grpc, volume, volume_grpc, filer, filer_grpc, s3, s3_grpc = map(str, free_ports(8))
     directory.mkdir()
     identities = directory / "identities.json"
     identities.write_text(json.dumps({"identities": [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,15 +13,10 @@ from pathlib import Path
 import requests
 
 from pulp_actor.settings import settings
+from tests.support.ports import free_port
 from tests.support.workers.waiting import eventually
 
 MODULES = {"api": "api.service", "content": "content.service", "worker": "pulp_actor.queue.service"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class RunningService:

@@ -18,7 +18,7 @@ from pulp_actor.queue.models import Worker
 from pulp_actor.settings import settings
 from tests.support.certificates import Certificate
 from tests.support.content import Repo, distribute
-from tests.support.nginx import free_port
+from tests.support.ports import free_port
 
 BIG = os.urandom(30_000_000)
 

@@ -10,8 +10,8 @@ import pytest
 from pulp_actor.db.embedded import EmbeddedServer
 from pulp_actor.db.migrate import migrate
 from tests.support.platform import RunningPlatform, running_platform
+from tests.support.ports import free_port
 from tests.support.postgres import bound
-from tests.support.services import free_port
 from tests.support.workers.fixtures import server
 
 __all__ = ["own_database", "server"]
