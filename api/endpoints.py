@@ -126,7 +126,7 @@ class Endpoint:
         listed: whether the root endpoint names it.
         item_path: an object's path, where it is not the collection's with the last key behind it.
         href_name: what the OpenAPI document calls an object's href, where that does not follow from the schema's name.
-        needs_domain: where domains are on, whether it is found below a domain's path only; all are found there.
+        needs_domain: whether what it shows depends on the domain, so that where domains are on its path should name one.
     """
 
     path: str

@@ -32,7 +32,8 @@ class RequestScope:
         self._enter_domain(request)
 
     def _enter_domain(self, request: falcon.Request) -> None:
-        """Work in the domain that the path names, and let the request be routed as if it named none."""
+        """Work in the domain that the path names, and let the request be routed as if it named none; a path that names none
+        leads into the default domain."""
         request.context.domain = None
         split = split_api_path(request.path) if settings.DOMAIN_ENABLED else None
         if split is None or not split[0]:
@@ -51,8 +52,6 @@ class RequestScope:
 
     def process_resource(self, request: falcon.Request, response: falcon.Response, resource: Any, params: Any) -> None:
         request.path = request.context.path
-        if settings.DOMAIN_ENABLED and request.context.domain is None and getattr(resource, "needs_domain", False):
-            raise falcon.HTTPRouteNotFound()
         allow = getattr(resource, "allow", "")
         if allow:
             request.context.allow = allow

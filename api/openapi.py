@@ -56,7 +56,10 @@ class Document:
         self.bindings, self.plain_keys = bindings, plain_keys
         self.schemas: dict[str, dict[str, Any]] = {}
         names = sorted({one.component for one in self.endpoints})
-        info = {"x-pulp-app-versions": {n: (versions or {}).get(n, API_CONTRACT_VERSION) for n in names}}
+        info = {
+            "x-pulp-app-versions": {n: (versions or {}).get(n, API_CONTRACT_VERSION) for n in names},
+            "x-pulp-domain-enabled": settings.DOMAIN_ENABLED,  # by this clients know that a path needs a domain
+        }
         self.spec = APISpec("Pulp 3 API", "v3", OPENAPI_VERSION, info=info, servers=[{"url": server}] if server else [])
 
     def build(self) -> dict[str, Any]:

@@ -24,13 +24,11 @@ class EndpointResource:
     Attributes:
         allow: the methods there are, as in the ``Allow`` header.
         needs_database: whether a connection is opened before the operation runs.
-        needs_domain: whether there is nothing at its path without a domain, where domains are on.
     """
 
     def __init__(self, endpoint: Endpoint, operations: Sequence[Operation]) -> None:
         self.endpoint, self.operations = endpoint, tuple(operations)
         self.names: tuple[str, ...] = ()
-        self.needs_domain = endpoint.needs_domain
         self.needs_database = any(operation.uses_database for operation in operations)
         methods = [operation.method for operation in operations]
         for operation in operations:

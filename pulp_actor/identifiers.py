@@ -1,7 +1,8 @@
 """Keys, hrefs and PRNs: the one place that makes them, and the one that reads them.
 
-Where domains are on, an href has a domain in it: the one that work is done in. An href that leads into another one is
-refused; one that leads to what belongs to the whole installation (a user, a worker) may name any.
+Where domains are on, an href has a domain in it: the one that work is done in. (One without, from the time before they were
+switched on, leads into the default domain.) An href that leads into another domain is refused; one that leads to what
+belongs to the whole installation (a user, a worker) may name any.
 
 A *resource type* ties a peewee model (and, where several kinds share its table, a ``type`` value such as
 ``file.file``) to its path below the API root and to its PRN prefix. Plugins register theirs when they are loaded.
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from pulp_actor.domains import belongs_to_domain, current_domain
+from pulp_actor.domains import DEFAULT_DOMAIN, belongs_to_domain, current_domain
 from pulp_actor.errors import NotFound
 from pulp_actor.settings import settings
 
@@ -187,9 +188,9 @@ def parse_reference(text: str) -> Reference:
         except KeyError:
             raise NotFound(f"{text} names no known type of object") from None
     split = split_api_path(text)
-    if split is None or bool(split[0]) != settings.DOMAIN_ENABLED:
+    if split is None:
         raise NotFound(f"{text!r} is neither an href of this server nor a PRN")
-    domain, path = split[0], split[1].strip("/")
+    domain, path = split[0] or DEFAULT_DOMAIN.name, split[1].strip("/")
     version = _VERSION_TAIL.match(path)
     number = int(version["number"]) if version else None
     if version:
@@ -201,6 +202,6 @@ def parse_reference(text: str) -> Reference:
         raise NotFound(f"{text} names no known type of object") from None
     if not re.fullmatch(rf"{UUID_PATTERN}|\d{{1,18}}", key):
         raise NotFound(f"{text} does not end in a key")
-    if domain and domain != current_domain().name and belongs_to_domain(resource.model):
+    if domain != current_domain().name and belongs_to_domain(resource.model):
         raise NotFound(f"{text} leads out of the domain {current_domain().name}")
     return Reference(resource, key, number)

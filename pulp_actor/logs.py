@@ -21,6 +21,19 @@ def _add_correlation_id(_logger: object, _method: str, event: structlog.typing.E
     return event
 
 
+def _without_arguments(record: logging.LogRecord) -> bool:
+    """A filter that lets everything pass, but of a message (dramatiq logs the whole of it, in many places) only the name of
+    its actor and its id: its arguments may be secret."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(_named(one) for one in record.args)
+    return True
+
+
+def _named(value: object) -> object:
+    actor = getattr(value, "actor_name", None)
+    return value if actor is None or not hasattr(value, "kwargs") else f"{actor}[{getattr(value, 'message_id', '')}]"
+
+
 def configure_logging(level: str = "INFO", form: str = "auto") -> None:
     """Send all logs to standard error, at ``level`` and above, as ``console``, ``json`` or ``auto`` says."""
     if form == "auto":
@@ -41,6 +54,7 @@ def configure_logging(level: str = "INFO", form: str = "auto") -> None:
         # Plain tracebacks: the pretty ones print local variables, and with them secrets.
         renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     handler = logging.StreamHandler()
+    handler.addFilter(_without_arguments)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],

@@ -31,8 +31,8 @@ MOVE = "pulp_actor.tasks.domains.move"
 
 #: What clients call a class of store, and what it is called here. The first name of a class is the one that is shown.
 STORAGE_CLASSES = {
-    "pulpcore.app.models.storage.FileSystem": "local", "storages.backends.s3.S3Storage": "s3",
-    "storages.backends.s3boto3.S3Boto3Storage": "s3", "storages.backends.azure_storage.AzureStorage": "azure",
+    "pulpcore.app.models.storage.FileSystem": "local", "storages.backends.s3boto3.S3Boto3Storage": "s3",
+    "storages.backends.s3.S3Storage": "s3", "storages.backends.azure_storage.AzureStorage": "azure",
 }
 _SHOWN = {kind: name for name, kind in reversed(STORAGE_CLASSES.items())}
 _ORDER = (

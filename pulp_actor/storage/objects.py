@@ -41,7 +41,7 @@ class ObjectStorage(Storage):
         try:
             self._store = _CLASSES[kind](**options)
         except (BaseError, TypeError, ValueError) as error:
-            raise ConfigurationError(f"STORAGE: the options of class {kind} are refused: {error}") from error
+            raise ConfigurationError(f"STORAGE: the options of class {kind} are refused: {_reason(error)}") from error
 
     def local_path(self, key: str) -> None:
         return None
@@ -54,7 +54,7 @@ class ObjectStorage(Storage):
                 return
             obstore.put(self._store, key, source)
         except (BaseError, OSError) as error:
-            raise StorageError(f"the store cannot be written: {error}") from error
+            raise StorageError(f"the store cannot be written: {_reason(error)}") from error
         source.unlink()
 
     def put_files(self, files: Iterable[tuple[Path, str]]) -> None:
@@ -73,14 +73,14 @@ class ObjectStorage(Storage):
         try:
             result = obstore.get(self._store, key, options=options)
         except BaseError as error:
-            raise StorageError(f"the store cannot be read: {error}") from error
+            raise StorageError(f"the store cannot be read: {_reason(error)}") from error
         return _chunks(result)
 
     def size(self, key: str) -> int:
         try:
             return int(obstore.head(self._store, key)["size"])
         except BaseError as error:
-            raise StorageError(f"the store cannot be read: {error}") from error
+            raise StorageError(f"the store cannot be read: {_reason(error)}") from error
 
     def delete(self, key: str) -> None:
         try:
@@ -88,7 +88,7 @@ class ObjectStorage(Storage):
         except FileNotFoundError:
             return
         except BaseError as error:
-            raise StorageError(f"the store cannot be written: {error}") from error
+            raise StorageError(f"the store cannot be written: {_reason(error)}") from error
 
     def signed_url(self, key: str, lifetime: int, filename: str, content_type: str) -> str | None:
         if self._signer is not None and (url := self._signer.url(key, lifetime, filename, content_type)) is not None:
@@ -98,10 +98,15 @@ class ObjectStorage(Storage):
         try:
             return obstore.sign(self._store, "GET", key, timedelta(seconds=lifetime))
         except BaseError as error:
-            raise StorageError(f"no URL can be signed: {error}") from error
+            raise StorageError(f"no URL can be signed: {_reason(error)}") from error
 
     def usage(self) -> Usage:
         return Usage(None, None, None)
+
+
+def _reason(error: BaseException) -> str:
+    """What the library says, in one line: it follows that up with all that it knows of the request."""
+    return str(error).partition("\n")[0].strip()
 
 
 def _chunks(result: obstore.GetResult) -> Iterator[bytes]:
@@ -109,4 +114,4 @@ def _chunks(result: obstore.GetResult) -> Iterator[bytes]:
         for chunk in result.stream(min_chunk_size=CHUNK_SIZE):
             yield bytes(chunk)
     except BaseError as error:
-        raise StorageError(f"the store broke off: {error}") from error
+        raise StorageError(f"the store broke off: {_reason(error)}") from error

@@ -50,9 +50,16 @@ def test_the_same_name_can_be_given_once_in_each_domain(api: Any, domains: Any) 
         assert over.status_code == 400 and "base_path" in over.json
 
 
-def test_paths_without_a_domain_or_with_an_unknown_one_lead_nowhere(api: Any, domains: Any) -> None:
+def test_a_path_without_a_domain_leads_into_the_default_one_and_one_with_an_unknown_domain_nowhere(
+        api: Any, domains: Any) -> None:
     assert api.get("/pulp/nowhere/api/v3/repositories/").status_code == 404
-    assert api.get("/pulp/api/v3/repositories/").status_code == 404
+    made = api.made("/pulp/api/v3/repositories/file/file/", {"name": "from a client that knows no domains"})
+    assert made["pulp_href"].startswith("/pulp/default/api/v3/repositories/")
+    assert api.get(below("default", "repositories/")).json["results"][0]["name"] == made["name"]
+    old = made["pulp_href"].replace("/pulp/default/", "/pulp/")
+    assert api.get(old).json == made
+    assert api.get(below("default", "repositories/"), f"pulp_href__in={old}").json["count"] == 1
+    assert api.get(below("left", "repositories/"), f"pulp_href__in={old}").status_code == 400
     for path in ("status/", "livez/", "docs/api.json", ""):
         assert api.get(f"/pulp/api/v3/{path}").status_code == 200
         assert api.get(below("left", path)).status_code == 200
