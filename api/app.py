@@ -5,6 +5,7 @@ from __future__ import annotations
 import falcon
 
 from api.access.declared import know
+from api.audit import Audit
 from api.browse import Browsable
 from api.conditional import Conditional
 from api.console.site import add_console
@@ -28,6 +29,7 @@ def make_app() -> falcon.App:
     app.add_middleware(Metering())
     app.add_middleware(Conditional())
     app.add_middleware(RequestScope())
+    app.add_middleware(Audit())
     app.add_middleware(Tracing())
     app.add_middleware(Browsable(endpoints))
     app.req_options.auto_parse_qs_csv = False

@@ -49,7 +49,7 @@ class EndpointResource:
             call = Call(self.endpoint, operation, request, account, names)
             if not open_to_all:
                 authorize(call)
-            answer = operation.run(call)
+            answer = request.context.answer = operation.run(call)
             send(response, answer)
             for one in answer.cookies:
                 response.set_cookie(

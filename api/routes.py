@@ -56,11 +56,8 @@ def core_endpoints() -> list[Endpoint]:
         *users.group_endpoints(), *access.access_endpoints(), login.login_endpoint(), tokens.token_endpoint(),
         *reserved.reserved_endpoints(), *openpgp.openpgp_endpoints(),
         *space.space_endpoints(), quotas.quota_endpoint(),
-        domains.domain_endpoint(), vulnerabilities.report_endpoint(),
-        *space.space_endpoints(),
-        *exporters.exporter_endpoints(), *importers.importer_endpoints(), upstream_pulps.upstream_pulp_endpoint(),
-        *webhooks.webhook_endpoints(),
-        domains.domain_endpoint(),
+        domains.domain_endpoint(), vulnerabilities.report_endpoint(), *exporters.exporter_endpoints(),
+        *importers.importer_endpoints(), upstream_pulps.upstream_pulp_endpoint(), *webhooks.webhook_endpoints(),
     ]
 
 

@@ -86,10 +86,10 @@ def policies(endpoints: Sequence[Endpoint]) -> dict[str, dict[str, Any]]:
     """The default of each endpoint's access policy, by the policy's name."""
     found: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
-        has_roles = endpoint.resource is not None and any(one.action == "add_role" for one in endpoint.operations)
+        makes = any(one.action == "create" for one in endpoint.operations)
         policy = found.setdefault(endpoint.viewset_name, {"statements": [], "creation_hooks": [], "queryset_scoping": {}})
         policy["statements"] += default_statements(endpoint)
-        policy["creation_hooks"] += _owned_by_creator(endpoint.resource) if has_roles and endpoint.resource else []
+        policy["creation_hooks"] += _owned_by_creator(endpoint.resource) if makes and endpoint.resource else []
         policy["queryset_scoping"] = {"function": SCOPING} if endpoint.families else policy["queryset_scoping"]
     return found
 

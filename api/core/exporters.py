@@ -182,7 +182,7 @@ def _exports(parent: ResourceType, resource: ResourceType, schema: type[ExportSc
     name = schema.wire_name.removesuffix("Export").lower()
     return Endpoint(
         path=f"{parent.path}/{{exporter_pk}}/exports", tag=tag, schema=schema, resource=resource, listed=False,
-        rows=partial(export_rows, resource.type), parent=there_is, href_name=f"{name}_{name}_export",
+        owner=parent, rows=partial(export_rows, resource.type), parent=there_is, href_name=f"{name}_{name}_export",
         filters=FilterSet([], {}, newest_first(Export), query_language=False),
         keys=[Key("exporter_pk", Export.exporter), Key("pulp_id", Export.id)],
         operations=[

@@ -150,6 +150,7 @@ def importer_endpoints() -> list[Endpoint]:
         Endpoint(
             path=f"{PULP_IMPORTER.path}/{{importer_pk}}/imports", tag="Importers: Pulp Imports", schema=ImportSchema,
             listed=False, href_name="pulp_pulp_import", resource=PULP_IMPORT, rows=Import.select, parent=_there_is,
+            owner=PULP_IMPORTER,
             filters=FilterSet([], {}, newest_first(Import), query_language=False),
             keys=[Key("importer_pk", Import.importer), Key("pulp_id", Import.id)],
             operations=[

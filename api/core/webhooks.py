@@ -106,6 +106,7 @@ def webhook_endpoints() -> list[Endpoint]:
         Endpoint(
             path=f"{WEBHOOK.path}/{{webhook_pk}}/deliveries", tag="Webhooks: Deliveries", component="actor",
             schema=DeliverySchema, resource=WEBHOOK_DELIVERY, rows=WebhookDelivery.select, listed=False, parent=_there_is,
+            owner=WEBHOOK,
             keys=[Key("webhook_pk", WebhookDelivery.webhook), Key("pulp_id", WebhookDelivery.id)],
             filters=FilterSet([
                 *choice_filters("state", WebhookDelivery.state, [WAITING, DELIVERED, DEAD]),
