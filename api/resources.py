@@ -52,6 +52,9 @@ class EndpointResource:
             answer = request.context.answer = operation.run(call)
             send(response, answer)
             for one in answer.cookies:
+                if not one.lifetime:  # Falcon leaves out a Max-Age of 0
+                    response.unset_cookie(one.name, path="/", same_site="Lax")
+                    continue
                 response.set_cookie(
                     one.name, one.value, max_age=one.lifetime, path="/", secure=request.scheme == "https",
                     http_only=one.hidden, same_site="Lax")

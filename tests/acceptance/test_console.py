@@ -205,6 +205,32 @@ def test_a_chosen_theme_is_kept(admin: Visitor, world: World) -> None:
     assert page.evaluate(ground) == dark
 
 
+def test_a_session_outlives_a_reload_and_ends_with_logging_out(admin: Visitor, world: World) -> None:
+    page = admin.page
+    page.reload()
+    page.get_by_role("heading", name="Overview", level=1).wait_for()
+    session, token = sorted(admin.context.cookies(), key=lambda cookie: cookie["name"], reverse=True)
+    assert (session["name"], session["httpOnly"], session["sameSite"]) == ("sessionid", True, "Lax")
+    assert token["name"] == "csrftoken"
+    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("heading", name="Log in").wait_for()
+    assert admin.context.cookies() == []
+    page.reload()
+    page.get_by_role("heading", name="Log in").wait_for()
+    assert admin.complaints == []
+
+
+def test_whoever_may_see_little_sees_that_and_is_told_the_rest(stranger: Visitor, world: World) -> None:
+    stranger.log_in("alice", "correct horse")
+    page = stranger.page
+    page.get_by_text("You may not see this").first.wait_for()
+    page.get_by_text("core.view_task").first.wait_for()
+    stranger.visit("settings")
+    page.get_by_text("You may not see this").wait_for()
+    assert stranger.barriers() == []
+    stranger.look("forbidden", PICTURES)
+
+
 def test_an_api_that_is_away_is_said_and_its_return_noticed(admin: Visitor, world: World) -> None:
     page = admin.page
     page.get_by_role("region", name="Processes").wait_for()

@@ -1,5 +1,5 @@
-// Who is logged in. With the API's session login that is a cookie that no script can read; what changes something then
-// carries the token of another cookie, which no other site can read. A password is never kept.
+// Who is logged in. A session is a cookie that no script can read; what changes something carries the token of another
+// cookie, which no other site can read. A password is never kept.
 
 const listeners = new Set();
 
@@ -28,6 +28,5 @@ export function sessionHeaders(method) {
     const token = TOKEN.exec(document.cookie);
     if (token) headers["X-CSRFToken"] = decodeURIComponent(token[1]);
   }
-  if (session.basic) headers.Authorization = session.basic;
   return headers;
 }
