@@ -54,11 +54,13 @@ class File:
 
 @dataclass(slots=True, eq=False)
 class Unit:
-    """One unit. ``content_id`` is None until it is known to be in the database."""
+    """One unit. ``content_id`` is None until it is known to be in the database; ``member``: whether the latest version of
+    the repository has it."""
 
     declared: DeclaredContent
     files: list[File]
     content_id: str | None = None
+    member: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -68,15 +68,20 @@ class Store:
             self._insert_content_artifacts(created)
             self._fill(batch)
             self._insert_remote_artifacts(batch)
-            self._version.add(unit.content_id for unit in batch.units if unit.content_id is not None)
+            # What the version has anyway need not be written down: nothing at all, where nothing has changed.
+            known = self._version.keeps_members
+            self._version.add(
+                unit.content_id for unit in batch.units if unit.content_id is not None and not (known and unit.member))
             self._version.flush()
 
     def _find_units(self, units: Iterable[Unit]) -> None:
         for model, group in _by_model(units).items():
             rows = database.execute_sql(_for_model(SQL.find_units, model), {
-                "units": _json(model, group, key_only=True), "domain": self._domain})
-            for position, content_id in rows.fetchall():
-                group[position - 1].content_id = str(content_id)
+                "units": _json(model, group, key_only=True), "domain": self._domain,
+                "repository": str(self._version.repository.id)})
+            for position, content_id, member in rows.fetchall():
+                unit = group[position - 1]
+                unit.content_id, unit.member = str(content_id), member
 
     def _find_gaps(self, units: Iterable[Unit]) -> None:
         """Of units that are there: which files lack bytes that are wanted, or a URL at this remote."""

@@ -11,8 +11,10 @@ SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL ena
 SELECT pg_advisory_xact_lock_shared(%s)
 
 -- name: find_units
--- Which of some units are there: (position, key).
-SELECT given.ordinality, unit.content_id
+-- Which of some units are there, and whether the repository's latest version has them: (position, key, member).
+SELECT given.ordinality, unit.content_id, EXISTS (
+    SELECT FROM repository_content AS stay
+    WHERE stay.repository_id::text = %(repository)s AND stay.content_id = unit.content_id AND stay.version_removed IS NULL)
 FROM json_populate_recordset(NULL::{table}, %(units)s::json) WITH ORDINALITY AS given
 JOIN {table} AS unit ON unit.domain_id = %(domain)s::uuid AND {same_key}
 

@@ -86,6 +86,11 @@ class VersionBuilder:
         self._staged = False
         self._spill_at = MEMORY_LIMIT
 
+    @property
+    def keeps_members(self) -> bool:
+        """Whether what the latest version has stays without being asked for."""
+        return self.base is None and not self._cleared
+
     def add(self, content_ids: Iterable[Key]) -> None:
         """Have these units in the version."""
         self._note(content_ids, True)
