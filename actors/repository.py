@@ -87,7 +87,7 @@ def repair_version(version_pk: str, verify_checksums: bool = True) -> dict[str, 
 
 @actor(name="pulpcore.app.tasks.repository.repair_all_artifacts", retry_on_loss=True)
 def repair_all_artifacts(verify_checksums: bool = True) -> dict[str, Any]:
-    """As `repair_version`, for every file there is."""
+    """As `repair_version`, for every file of the domain."""
     return asdict(repair(None, verify_checksums=verify_checksums))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from peewee import IntegrityError
 
 from pulp_actor.db import database, load_queries, transaction
+from pulp_actor.domains import of_current_domain
 from pulp_actor.logs import get_logger
 from pulp_actor.models import Repository, RepositoryVersion
 from pulp_actor.models.base import utcnow
@@ -115,13 +116,13 @@ def _ago(days: int | None) -> datetime.datetime | None:
 
 @actor(name="pulpcore.app.tasks.datarepair.repair_7272", retry_on_loss=True)
 def repair_summaries(dry_run: bool = False) -> dict[str, int]:
-    """Count the units of every version anew, and mend summaries that say something else.
+    """Count the units of every version of the domain anew, and mend summaries that say something else.
 
     Returns ``{"versions": …, "wrong": …, "repaired": …}``.
     """
     found = {"versions": 0, "wrong": 0, "repaired": 0}
     with current_task().progress("repair.summaries", "Counting units of versions") as progress:
-        for repository in Repository.select(Repository.id):
+        for repository in of_current_domain(Repository.select(Repository.id)):
             with transaction():
                 Repository.select().where(Repository.id == repository.id).for_update().get()
                 rows = database.execute_sql(SQL.count_units, {"repository": str(repository.id)}).fetchall()

@@ -11,6 +11,7 @@ from api.schemas.base import WireSchema, refuse
 from api.schemas.common import AsyncOperation, Repair
 from api.schemas.fields import Boolean, Integer, Json, ListOf, Text
 from api.schemas.references import Reference, References, find_object
+from pulp_actor.domains import of_current_domain
 from pulp_actor.errors import NotFound
 from pulp_actor.models import Content, Repository, RepositoryVersion
 
@@ -66,7 +67,7 @@ class Copy(WireSchema):
 def _repositories(hrefs: list[Any]) -> list[Any]:
     """The rows of repositories that a request names. Raises ValidationError."""
     if hrefs == [EVERYTHING]:
-        return list(Repository.select())
+        return list(of_current_domain(Repository.select()))
     if not hrefs:
         raise refuse("repo_hrefs", "At least one repository is needed.")
     try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pulp_actor.db import database, load_queries
+from pulp_actor.domains import current_domain_id
 from pulp_actor.identifiers import href_of
 from pulp_actor.logs import get_logger
 from pulp_actor.models import Remote, RepositoryVersion
@@ -51,7 +52,7 @@ class Found:
 
 
 def repair(version: RepositoryVersion | None, *, verify_checksums: bool = True) -> Found:
-    """Check the artifacts of a version (None: all there are), and mend what can be mended.
+    """Check the artifacts of a version (None: all of the domain), and mend what can be mended.
 
     Parameters:
         verify_checksums: read every byte; else only presence and size are looked at.
@@ -86,7 +87,7 @@ def repair(version: RepositoryVersion | None, *, verify_checksums: bool = True) 
 
 def _artifacts(version: RepositoryVersion | None) -> Iterator[_Stored]:
     if version is None:
-        database.execute_sql(SQL.open_all_artifacts)
+        database.execute_sql(SQL.open_all_artifacts, {"domain": str(current_domain_id())})
     else:
         parameters = {"repository": str(version.repository_id), "number": version.number}  # type: ignore[attr-defined]
         database.execute_sql(SQL.open_artifacts, parameters)

@@ -12,7 +12,7 @@ SELECT found.*, count(*) OVER () FROM (
 
 -- name: open_all_artifacts
 DECLARE artifacts_to_check NO SCROLL CURSOR WITH HOLD FOR
-SELECT id, domain_id, file, size, sha256, count(*) OVER () FROM artifact
+SELECT id, domain_id, file, size, sha256, count(*) OVER () FROM artifact WHERE domain_id = %(domain)s
 
 -- name: fetch_artifacts
 FETCH %s FROM artifacts_to_check

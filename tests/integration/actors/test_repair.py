@@ -5,10 +5,14 @@ from __future__ import annotations
 import pytest
 
 from actors.repository import repair_version
-from pulp_actor.models import ContentArtifact, Remote
-from pulp_actor.plugins.file.actors import synchronize
+from pulp_actor.domains import DomainKey, in_domain
+from pulp_actor.identifiers import href_of
+from pulp_actor.models import AlternateContentSource, ContentArtifact, Domain, Remote
+from pulp_actor.models.resources import ARTIFACT
+from pulp_actor.plugins.file.actors import refresh_alternate_source, synchronize
 from pulp_actor.storage import get_storage
 from pulp_actor.sync.repair import repair
+from tests.support.upstream import Upstream
 
 
 @pytest.fixture
@@ -58,3 +62,31 @@ def test_what_no_remote_has_is_reported(synced, upstream):
     Remote.delete().execute()
     found = repair(None)
     assert (found.missing, found.repaired) == (1, 0)
+
+
+def test_repair_of_everything_stays_in_its_domain(synced):
+    stored("file-1").unlink()
+    with in_domain(DomainKey(Domain.create(name="other").id)):
+        assert repair(None).missing == 0
+    assert repair(None).repaired == 1
+
+
+def test_what_could_not_be_repaired_is_named(synced, upstream):
+    entry = ContentArtifact.get(ContentArtifact.relative_path == "file-1")
+    stored("file-1").unlink()
+    del upstream.files["file-1"]
+    facts = repair_version(str(synced.id))
+    assert facts == {
+        "missing": 1, "corrupted": 0, "repaired": 0, "unrepaired": [href_of(ARTIFACT, entry.artifact_id)]}
+
+
+def test_an_alternate_content_source_is_asked_first(synced, upstream, make_remote):
+    with Upstream() as nearby:
+        nearby.files["elsewhere"] = upstream.files["file-1"]
+        nearby.write_manifest()
+        remote = make_remote(url=nearby.manifest_url)
+        source = AlternateContentSource.create(type="file.file", name="near", remote=remote)
+        refresh_alternate_source(str(source.id), "")
+        stored("file-1").unlink()
+        assert repair(synced).repaired == 1
+        assert (nearby.requests["elsewhere"], upstream.requests.total()) == (1, 0)

@@ -10,9 +10,10 @@ import pytest
 from actors.orphan import orphan_cleanup
 from actors.repository import delete_version
 from pulp_actor.db import connected
+from pulp_actor.domains import DomainKey, in_domain
 from pulp_actor.errors import QuotaExceeded
 from pulp_actor.identifiers import registry
-from pulp_actor.models import Artifact, Content, Quota, mutations
+from pulp_actor.models import Artifact, Content, Domain, Quota, mutations
 from pulp_actor.plugins.file.actors import publish, synchronize
 from pulp_actor.plugins.file.content import create_file_content
 from pulp_actor.storage import get_storage
@@ -61,6 +62,20 @@ def test_a_domain_stores_no_more_bytes_than_it_may(make_quota):
     assert len([path for path in get_storage().root.rglob("*") if path.is_file()]) == 2
     orphan_cleanup(orphan_protection_time=0)
     assert used(quota) == (0, 0)
+
+
+def test_a_quota_of_one_domain_does_not_concern_another(make_quota):
+    other = Domain.create(name="other")
+    quota = make_quota(max_bytes=0, max_units=0)
+    with get_storage(other.id).temporary() as file:
+        file.write(b"12345")
+        store_artifact(file, other.id)
+    assert used(quota) == (0, 0)
+    with in_domain(DomainKey(other.id)):
+        elsewhere = make_quota(max_bytes=5)
+    assert used(elsewhere) == (5, 0)
+    with pytest.raises(QuotaExceeded, match=f'"{quota.name}"'):
+        artifact(b"12345")
 
 
 def test_a_sync_that_would_break_a_domains_quota_fails_with_its_name(upstream, make_remote, make_repository, make_quota):
