@@ -42,9 +42,13 @@ class ImporterSchema(ObjectSchema):
 
     name = Text(required=True, limit=INDEXED_LIMIT, help="A name that no other importer has.")
     repo_mapping = Json(
-        type="object", values="name", detail=True, default=None, validate=[_check_mapping],
+        type="object", values="name", detail=True, validate=[_check_mapping],
         show=lambda row: row["details"].get("repo_mapping") or {},
         help="Name of a repository in the archive -> name of the one here; others go into their namesakes.")
+
+    def check(self, data: dict[str, Any], current: Any) -> None:
+        if current is None:
+            data.setdefault("repo_mapping", {})
 
 
 class ImportSchema(ObjectSchema):

@@ -41,6 +41,7 @@ BODIES: dict[str, Callable[[int], dict[str, Any]]] = {
     "distributions/file/file": lambda n: {"hidden": n == 1},
     "quotas": lambda n: {"max_bytes": 10**15, "repository": None},
     "roles": lambda n: {"permissions": ["file.view_filerepository"]},
+    "webhooks": lambda n: {"events": ["publication.created"]},
     "users": lambda n: {"password": "a long pass phrase", "is_staff": n == 1, "email": ["", "a@x.org", "B@x.org"][n]},
 }
 
@@ -56,11 +57,12 @@ BY_OTHER_MEANS = {
 EMPTY = {
     **dict.fromkeys((f"content/core/openpgp_{kind}" for kind in (
         "publickey", "publicsubkey", "signature", "userattribute", "userid")), "a worker takes keys apart"),
+    **dict.fromkeys(("exporters/core/filesystem", "exporters/core/pulp"), "no folder is allowed"),
     **dict.fromkeys((
-        "exporters/core/filesystem", "exporters/core/pulp", "importers/core/pulp", "upstream-pulps",
-        "importers/core/pulp/{importer_pk}/imports",
-        "exporters/core/filesystem/{exporter_pk}/exports", "exporters/core/pulp/{exporter_pk}/exports",
-        "signing-services"), "the platform does not have them yet"),
+        "importers/core/pulp/{importer_pk}/imports", "exporters/core/filesystem/{exporter_pk}/exports",
+        "exporters/core/pulp/{exporter_pk}/exports"), "a worker makes them"),
+    "signing-services": "a command makes them",
+    "webhooks/{webhook_pk}/deliveries": "nothing has happened",
     **dict.fromkeys(("users/{user_pk}/roles", "groups/{group_pk}/roles"), "nobody has a role"),
     "vuln_report": "a worker asks another service for them",
     "domains": "they are switched off, and there is the default one",

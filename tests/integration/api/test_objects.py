@@ -303,10 +303,3 @@ def test_the_root_lists_the_lists(anonymous):
     assert root["repositories/file/file"].endswith("/pulp/api/v3/repositories/file/file/")
     assert root["repositories/file/file"].startswith("http://")
     assert {"tasks", "content", "remotes", "distributions", "publications", "contentguards"} <= set(root)
-
-
-def test_what_this_server_does_not_offer_says_so(api):
-    assert api.get("exporters/core/pulp/").json == {"count": 0, "next": None, "previous": None, "results": []}
-    assert api.get(f"exporters/core/pulp/{ABSENT}/").status_code == 404
-    answer = api.post("exporters/core/pulp/", {"name": "x", "path": "/x", "repositories": []})
-    assert (answer.status_code, list(answer.json)) == (403, ["detail"])
