@@ -8,9 +8,10 @@ from typing import Any
 
 from pulp_actor.db import transaction
 from pulp_actor.errors import ValidationError
-from pulp_actor.models import Content, ContentArtifact, Publication, PublishedMetadata, RepositoryVersion
+from pulp_actor.models import Artifact, Content, ContentArtifact, Publication, PublishedMetadata, RepositoryVersion
 from pulp_actor.paths import path_fault
 from pulp_actor.security.policies import object_created
+from pulp_actor.signing.services import get_service, sign, suffix_of
 from pulp_actor.storage import get_storage
 from pulp_actor.storage.artifacts import store_artifact
 
@@ -24,6 +25,32 @@ def new_publication(version: RepositoryVersion, type_: str, **columns: Any) -> P
             domain=version.repository.domain_id, type=type_, repository_version=version, **columns)  # type: ignore[attr-defined]
         object_created(publication)
     return publication
+
+
+#: The label by which a repository names the signing service that signs the metadata of its publications.
+SIGNING_LABEL = "signing-service"
+
+
+def sign_metadata(publication: Publication) -> None:
+    """Put a detached signature beside each file that publishing wrote, if the repository is labelled with a signing service.
+    Call it last.
+
+    Raises:
+        SigningError: there is no such service, or it makes no good signature.
+    """
+    name = publication.repository_version.repository.pulp_labels.get(SIGNING_LABEL)
+    if not name:
+        return
+    service = get_service(name)
+    storage = get_storage(publication.domain_id)  # type: ignore[attr-defined]
+    written: Any = (
+        ContentArtifact.select(ContentArtifact.relative_path, Artifact.file).join(Artifact).switch(ContentArtifact)
+        .join(PublishedMetadata, on=PublishedMetadata.content == ContentArtifact.content)
+        .where(PublishedMetadata.publication == publication.id)
+    )
+    for path, file in list(written.tuples()):
+        data = b"".join(storage.open(file))
+        add_metadata(publication, f"{path}{suffix_of(service)}", sign(service, path, data))
 
 
 def add_metadata(publication: Publication, relative_path: str, data: bytes | Iterable[bytes]) -> None:

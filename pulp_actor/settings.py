@@ -121,6 +121,7 @@ SETTINGS: Mapping[str, Setting] = _table(
     Setting("TASK_DIAGNOSTICS", bool, False, "Allow tasks to record diagnostics on request."),
     Setting("DIAGNOSTIC_ACTORS", bool, False, "Register harmless actors to try a queue with."),
     Setting("SAMPLE_INTERVAL", int, 15, "Seconds between two samples of queue and store for the console's plots; 0: none."),
+    Setting("SIGNING_TIMEOUT", int, 120, "Seconds that a signing script may take."),
     Setting("WEBHOOK_MAX_ATTEMPTS", int, 12, "Times that a webhook is told of an event before it is given up."),
     Setting("WEBHOOK_RETRY_DELAY", float, 10.0, "Seconds before the second time; doubled each time, up to an hour."),
     # Security

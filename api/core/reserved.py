@@ -10,9 +10,8 @@ from typing import Any
 from peewee import SQL
 
 from api.call import Answer, Call
-from api.core import reserved_schemas as schemas
 from api.core.roles import not_available
-from api.endpoints import Endpoint, Key, Operation
+from api.endpoints import Operation
 from api.filters import Filter, FilterSet, identity_filters, text_filters
 from api.pagination import Page
 from api.schemas.base import WireSchema
@@ -72,20 +71,3 @@ _TEXTS = {"type": "array", "items": {"type": "string"}}
 
 ALL = ("list", "create", "read", "update", "partial_update", "delete")
 CHANGE_IN_TASK = {200: "object", 202: AsyncOperation}
-
-
-def data_operations() -> list[Endpoint]:
-    """Signing services."""
-    return [
-        Endpoint(
-            path="signing-services", tag="Signing-Services", schema=schemas.SigningService, keys=[Key(column=NOTHING)],
-            filters=reserved_filters(
-                text_filters("name", NOTHING, ("exact",)),
-                ["name", "pubkey_fingerprint", "public_key", "script", *IDENTITY]),
-            operations=reserved_operations("list", "read"),
-        ),
-    ]
-
-
-def reserved_endpoints() -> list[Endpoint]:
-    return data_operations()

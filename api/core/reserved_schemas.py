@@ -1,4 +1,4 @@
-"""What the objects look like that other features store; see `api.core.reserved`."""
+"""The fields of objects whose features are not there yet; see `api.core.reserved`."""
 
 from __future__ import annotations
 
@@ -20,11 +20,3 @@ class Named(WireSchema):
     prn = Text(read_only=True)
     pulp_created = DateTime(read_only=True)
     pulp_last_updated = DateTime(read_only=True)
-
-
-class SigningService(Named):
-    wire_name = "SigningService"
-    name = Text(required=True)
-    public_key = Text(required=True)
-    pubkey_fingerprint = Text(required=True)
-    script = Text(required=True)

@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "export": ("pulp_actor.cli.transfer", "export_", "Export repositories into an archive."),
     "import": ("pulp_actor.cli.transfer", "import_", "Import an archive of repositories."),
     "repair": ("pulp_actor.cli.repair", "repair", "Check stored files, and fetch again what is missing or damaged."),
+    "add-signing-service": ("pulp_actor.cli.signing", "add_signing_service", "Have a script sign what is published."),
+    "remove-signing-service": ("pulp_actor.cli.signing", "remove_signing_service", "Forget a signing service."),
     "tasks": ("pulp_actor.cli.tasks", "tasks", "See and steer the task queue."),
     "quota": ("pulp_actor.cli.quotas", "quota", "Say how much a domain or a repository may hold."),
     "schedule": ("pulp_actor.cli.schedules", "schedule", "Have tasks dispatched by interval or by cron."),

@@ -11,6 +11,7 @@ from pulp_actor.models.publication import Publication, PublishedArtifact, Publis
 from pulp_actor.models.quota import Quota
 from pulp_actor.models.remote import Remote
 from pulp_actor.models.repository import Repository, RepositoryContent, RepositoryVersion
+from pulp_actor.models.signing import SigningService
 from pulp_actor.models.transfer import Export, Exporter, Import, Importer
 from pulp_actor.models.upstream import UpstreamPulp
 from pulp_actor.models.user import Group, GroupMember, User
@@ -22,6 +23,6 @@ __all__ = [
     "BaseModel", "Content", "ContentArtifact", "ContentGuard", "DetailContent", "Distribution", "Domain", "Export",
     "Exporter", "Group", "GroupMember", "Import", "Importer", "Publication", "PublishedArtifact", "PublishedMetadata",
     "Quota", "Remote", "RemoteArtifact", "Repository", "RepositoryContent", "RepositoryVersion", "Role",
-    "RoleAssignment", "Session", "Upload", "UploadChunk", "UpstreamPulp", "User", "VulnerabilityReport",
-    "VulnerabilityReportVersion", "Webhook", "WebhookDelivery",
+    "RoleAssignment", "Session", "SigningService", "Upload", "UploadChunk", "UpstreamPulp", "User",
+    "VulnerabilityReport", "VulnerabilityReportVersion", "Webhook", "WebhookDelivery",
 ]

@@ -7,6 +7,7 @@ from pulp_actor.models.base import Domain
 from pulp_actor.models.distribution import ContentGuard, Distribution
 from pulp_actor.models.quota import Quota
 from pulp_actor.models.repository import Repository, RepositoryVersion
+from pulp_actor.models.signing import SigningService
 from pulp_actor.models.transfer import FILESYSTEM, PULP, Export, Exporter, Import, Importer
 from pulp_actor.models.upstream import UpstreamPulp
 from pulp_actor.models.user import Group, User
@@ -60,3 +61,4 @@ PULP_IMPORT = registry.register(ResourceType(Import, "importers/core/pulp/import
 UPSTREAM_PULP = registry.register(ResourceType(UpstreamPulp, "upstream-pulps", "core.upstreampulp"))
 WEBHOOK = registry.register(ResourceType(Webhook, "webhooks", "actor.webhook"))
 WEBHOOK_DELIVERY = registry.register(ResourceType(WebhookDelivery, "webhooks/deliveries", "actor.webhookdelivery"))
+SIGNING_SERVICE = registry.register(ResourceType(SigningService, "signing-services", "core.signingservice"))

@@ -14,7 +14,7 @@ from pulp_actor.models import (
 )
 from pulp_actor.paths import path_fault
 from pulp_actor.plugins.file import manifest as manifests
-from pulp_actor.publishing import add_metadata, new_publication
+from pulp_actor.publishing import add_metadata, new_publication, sign_metadata
 from pulp_actor.queue import current_task
 
 TYPE = "file.file"
@@ -31,6 +31,7 @@ def publish(version_id: uuid.UUID, manifest: str | None = "PULP_MANIFEST", check
         NotFound: the version has gone.
         ValidationError: the manifest's name is not a plain relative path.
         StorageError: the manifest cannot be stored.
+        SigningError: the repository is labelled with a signing service that cannot sign it.
     """
     version = RepositoryVersion.get_or_none(RepositoryVersion.id == version_id)
     if version is None:
@@ -43,6 +44,7 @@ def publish(version_id: uuid.UUID, manifest: str | None = "PULP_MANIFEST", check
             version, TYPE, complete=True, pass_through=True, checkpoint=checkpoint, details={"manifest": manifest})
         if manifest:
             progress.increment(_publish_manifest(publication, version, manifest))
+            sign_metadata(publication)
         if checkpoint:
             _retain_checkpoints(version)
     task.add_created_resource(href(publication), prn(publication))
