@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from api.call import Answer, Call
@@ -16,7 +17,10 @@ from api.endpoints import Endpoint, Key, Operation
 from api.schemas.base import WireSchema, refuse
 from api.schemas.fields import Boolean, DateTime, Integer, Json, Number, Text, wire_time
 from api.schemas.nested import Object
+from pulp_actor.domains import current_domain_id, of_current_domain
+from pulp_actor.errors import NotFound
 from pulp_actor.identifiers import href_of, registry
+from pulp_actor.models.resources import TASK
 from pulp_actor.queue.inspect import explain
 from pulp_actor.queue.lockgraph import lock_graph
 from pulp_actor.queue.models import Task
@@ -39,7 +43,7 @@ class QueueProcess(WireSchema):
     kind = Text(read_only=True, help="worker, api or content.")
     alive = Boolean(read_only=True, help="False: it has died, and will be declared so within seconds.")
     since = DateTime(read_only=True)
-    task = Text(format="uri", null=True, read_only=True, help="What it runs.")
+    task = Text(format="uri", null=True, read_only=True, help="What it runs; null where that is of another domain.")
     actor = Text(null=True, read_only=True)
     state = Text(null=True, read_only=True)
     started = DateTime(null=True, read_only=True)
@@ -149,16 +153,25 @@ def _task_href(key: uuid.UUID | None) -> str | None:
 
 def _queue(call: Call) -> Answer:
     found = plain(overview())
-    processes = [
-        {name: value for name, value in process.items() if name != "last_heartbeat"}
-        | {"task": _task_href(process["task"])} for process in found["processes"]
-    ]
+    here = _of_this_domain([process["task"] for process in found["processes"] if process["task"]])
+    processes = []
+    for process in found["processes"]:
+        seen = process["task"] in here
+        task = {"task": _task_href(process["task"]) if seen else None, "actor": process["actor"] if seen else None}
+        processes.append({name: value for name, value in process.items() if name != "last_heartbeat"} | task)
     kept = {name: value for name, value in found.items() if name not in ("now", "hottest")}
     return Answer(200, kept | {"processes": processes})
 
 
+def _of_this_domain(keys: Sequence[str]) -> set[str]:
+    """Those tasks that may be seen from the current domain."""
+    if not keys:
+        return set()
+    return {str(key) for (key,) in of_current_domain(Task.select(Task.id).where(Task.id.in_(keys))).tuples()}
+
+
 def _locks(call: Call) -> Answer:
-    graph = lock_graph()
+    graph = lock_graph(current_domain_id() if settings.DOMAIN_ENABLED else None)
     return Answer(200, {
         "contended": graph.contended, "resources": plain(graph.resources),
         "tasks": [plain(task_json(task)) for task in graph.tasks],
@@ -167,7 +180,10 @@ def _locks(call: Call) -> Answer:
 
 
 def _why(call: Call) -> Answer:
-    return Answer(200, plain(explanation_json(explain(uuid.UUID(call.keys["pulp_id"])))))
+    key = call.keys["pulp_id"]
+    if not _of_this_domain([key]):
+        raise NotFound("there is no such task")
+    return Answer(200, plain(explanation_json(explain(uuid.UUID(key)))))
 
 
 def _samples(call: Call) -> Answer:
@@ -211,6 +227,6 @@ def console_endpoints() -> list[Endpoint]:
               query=[("hours", Number(default=1.0, help="How far back to look; a week at most."))]),
         _fact("settings", _settings, SettingsInForce, VIEW_SETTINGS, "The settings in force; secrets are masked."),
         Endpoint(path="actor/tasks", tag="Actor: Tasks", component=COMPONENT, listed=False, keys=[Key("pulp_id", Task.id)],
-                 href_name="actor_task",
+                 href_name="actor_task", owner=TASK,
                  operations=[why]),
     ]

@@ -48,10 +48,11 @@ class LockGraph:
     edges: list[Edge]
 
 
-def lock_graph() -> LockGraph:
-    """The graph as it is now."""
+def lock_graph(domain: UUID | None = None) -> LockGraph:
+    """The graph as it is now; of the tasks of one domain, if one is given."""
+    limits = {"resources": MAX_RESOURCES, "holders": MAX_HOLDERS, "waiting": MAX_WAITING}
     with connected():
-        rows = database.execute_sql(_SQL.graph, (MAX_RESOURCES, MAX_HOLDERS, MAX_WAITING)).fetchall()
+        rows = database.execute_sql(_SQL.graph, limits | {"domain": domain and str(domain)}).fetchall()
     resources: dict[str, Contended] = {}
     tasks: dict[UUID, TaskInfo] = {}
     edges = []

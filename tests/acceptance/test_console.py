@@ -67,7 +67,7 @@ def pages(world: World) -> dict[str, str]:
         "diff": f"{repository}/diff/1/2", "content": "content", "unit": page_of(world.unit),
         "remotes": "remotes", "remote": page_of(world.remote), "distributions": "distributions",
         "distribution": page_of(world.distribution), "mirror": "mirror", "users": "users", "user": "users/1",
-        "roles": "users?tab=roles", "settings": "settings", "nowhere": "no/such/page",
+        "roles": "users?tab=roles", "settings": "settings?word=content", "nowhere": "no/such/page",
     }
 
 

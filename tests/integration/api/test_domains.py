@@ -12,6 +12,7 @@ from pulp_actor.db import connected
 from pulp_actor.domains import DomainKey, belongs_to_domain, in_domain
 from pulp_actor.models import Domain
 from pulp_actor.settings import settings
+from tests.support.tasks import Queue
 
 
 @pytest.fixture
@@ -220,3 +221,21 @@ def test_the_document_has_the_domain_as_a_parameter(api: Any, domains: Any) -> N
     assert (parameter["name"], parameter["required"]) == ("pulp_domain", True)
     assert "/pulp/api/v3/status/" in paths
     assert "{file_file_repository_href}sync/" in paths
+
+
+def test_the_console_shows_nothing_of_another_domain(api: Any, domains: Any) -> None:
+    queue = Queue()
+    left, _ = domains
+    for domain in domains:
+        queue.add(f"holds in {domain.name}", [f"r-{domain.name}"], domain_id=domain.id)
+        queue.add(f"waits in {domain.name}", [f"r-{domain.name}"], domain_id=domain.id)
+    queue.work(queue.hire(), f"holds in {left.name}")
+    locks = api.get(below("right", "actor/locks/")).json
+    assert [one["name"] for one in locks["resources"]] == ["r-right"]
+    assert len(locks["tasks"]) == 2
+    (worker,) = [one for one in api.get(below("right", "actor/queue/")).json["processes"] if one["kind"] == "worker"]
+    assert (worker["task"], worker["actor"], worker["state"]) == (None, None, "running")
+    why = f"actor/tasks/{queue.ids['waits in left']}/why/"
+    assert api.get(below("right", why)).status_code == 404
+    assert api.get(below("left", why)).json["verdict"] == "1 task goes before it."
+    queue.close()

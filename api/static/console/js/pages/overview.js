@@ -25,7 +25,7 @@ function complaints(status, queue) {
 function Tiles({ status, queue, now }) {
   const wrong = complaints(status, queue);
   const workers = (queue?.processes ?? []).filter((process) => process.kind === "worker");
-  const busy = new Set(workers.filter((process) => process.task).map((process) => process.id)).size;
+  const busy = new Set(workers.filter((process) => process.state).map((process) => process.id)).size;
   const online = new Set(workers.map((process) => process.id)).size;
   const waiting = queue ? queue.ready + queue.blocked + queue.delayed : 0;
   const { total, used, free } = status.storage ?? {};
