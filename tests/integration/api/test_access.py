@@ -4,8 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from api.routes import all_endpoints
 from pulp_actor.db import connected
-from pulp_actor.models import Group, GroupMember, Repository, Role, RoleAssignment, User
+from pulp_actor.models import (
+    AccessToken,
+    Artifact,
+    DetailContent,
+    Group,
+    GroupMember,
+    Repository,
+    Role,
+    RoleAssignment,
+    User,
+)
 from pulp_actor.versions import new_version
 from tests.integration.api.conftest import PASSWORD_HASH, Client, counted_queries
 
@@ -401,3 +412,15 @@ def test_permissions_on_an_object_cost_at_most_two_queries(api, member):
     with counted_queries() as queries:
         assert api.get(href).status_code == 200
     assert len(queries) == 2  # who asks, and the object
+
+
+def test_the_roles_on_every_kind_of_object_go_with_it(database):
+    """The table of each kind that somebody can make, and so own, takes its roles along; a new one must, too."""
+    made = {
+        one.resource.model._meta.table_name for one in all_endpoints() if one.resource is not None
+        and not issubclass(one.resource.model, DetailContent | Artifact | AccessToken)
+        and one.owner is None and any(operation.action == "create" for operation in one.operations)
+    }
+    with connected():
+        rows = database.execute_sql("SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'roles_gone'")
+        assert made <= {name for (name,) in rows.fetchall()}
