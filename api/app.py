@@ -17,6 +17,7 @@ from api.routes import add_routes, all_endpoints, root_endpoint
 from api.tracing import Tracing
 from pulp_actor.plugins import load_plugins
 from pulp_actor.queue import load_actors
+from pulp_actor.settings import settings
 
 
 def make_app() -> falcon.App:
@@ -30,7 +31,8 @@ def make_app() -> falcon.App:
     app.add_middleware(Conditional())
     app.add_middleware(RequestScope())
     app.add_middleware(Audit())
-    app.add_middleware(Tracing())
+    if settings.OTEL_ENDPOINT:
+        app.add_middleware(Tracing())
     app.add_middleware(Browsable(endpoints))
     app.req_options.auto_parse_qs_csv = False
     app.req_options.keep_blank_qs_values = True

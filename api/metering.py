@@ -19,13 +19,20 @@ METHODS = frozenset(("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 class Metering:
     """Counts answers and the time they took. The outermost middleware: errors have become answers by then."""
 
+    def __init__(self) -> None:
+        self._counted: dict[tuple[str, Any], tuple[Any, Any]] = {}
+
     def process_request(self, request: falcon.Request, response: falcon.Response) -> None:
         request.context.started = time.perf_counter()
 
     def process_response(self, request: falcon.Request, response: falcon.Response, resource: Any, ok: bool) -> None:
         method = request.method if request.method in METHODS else "other"
-        API_REQUESTS.labels(method, falcon.http_status_to_code(response.status)).inc()
-        API_TIMES.labels(method).observe(time.perf_counter() - request.context.started)
+        found = self._counted.get((method, response.status))
+        if found is None:  # looking a metric up by its labels costs more than counting
+            found = API_REQUESTS.labels(method, falcon.http_status_to_code(response.status)), API_TIMES.labels(method)
+            self._counted[method, response.status] = found
+        found[0].inc()
+        found[1].observe(time.perf_counter() - request.context.started)
 
 
 class MetricsResource:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import uuid
 from typing import Any
 
 import falcon
@@ -23,7 +23,7 @@ class RequestScope:
 
     def process_request(self, request: falcon.Request, response: falcon.Response) -> None:
         given = request.get_header("Correlation-ID") or ""
-        cid = given if _SANE_ID.match(given) else uuid.uuid4().hex
+        cid = given if _SANE_ID.match(given) else os.urandom(16).hex()
         correlation_id.set(cid)
         request.context.received = []
         request.context.path = request.path

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,8 +40,14 @@ REFUSALS: dict[str, type[PulpActorError]] = {"UQ001": QuotaExceeded}
 _opened: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
+#: Seconds between two tellings of how many connections are in use.
+_TELLING_INTERVAL = 1.0
+
+
 class Database(PooledPostgresqlDatabase):
     """The pool, with hooks that run just before and just after the outermost transaction commits."""
+
+    _told_use, _next_telling = 0, 0.0
 
     def _connect(self) -> Any:
         try:
@@ -57,8 +64,14 @@ class Database(PooledPostgresqlDatabase):
         self._tell_use()
 
     def _tell_use(self) -> None:
-        POOL_IN_USE.set(len(self._in_use))
+        """Tell how many connections are in use: at most once a second while some are, for each request takes one and gives
+        it back; but always that none is any more."""
+        used, now = len(self._in_use), time.monotonic()
+        if used == self._told_use or (used and now < self._next_telling):
+            return
+        POOL_IN_USE.set(used)
         POOL_IDLE.set(len(self._connections))
+        self._told_use, self._next_telling = used, now + _TELLING_INTERVAL
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         try:
