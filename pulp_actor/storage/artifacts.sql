@@ -29,7 +29,11 @@ RETURNING id, domain_id, file, size, md5, sha1, sha224, sha256, sha384, sha512,
           pulp_created, pulp_last_updated, timestamp_of_interest
 
 -- name: delete_artifacts
-DELETE FROM artifact WHERE id = ANY (%s::uuid[]) RETURNING domain_id, file, size
+-- Locked in the order in which those who store and those who rely on them lock them, too.
+WITH doomed AS MATERIALIZED (
+    SELECT id FROM artifact WHERE id = ANY (%s::uuid[]) ORDER BY domain_id, sha256 FOR UPDATE
+)
+DELETE FROM artifact USING doomed WHERE artifact.id = doomed.id RETURNING artifact.domain_id, artifact.file, artifact.size
 
 -- name: files_without_row
 -- Those of some files that no artifact of the domain names.

@@ -119,6 +119,7 @@ class Store:
         files = [file for file in batch.files() if file.artifact_id is not None]
         if not files:
             return
+        database.execute_sql(SQL.lock_quotas)
         rows = database.execute_sql(SQL.hold_artifacts, ([file.artifact_id for file in files],)).fetchall()
         held = {str(key) for (key,) in rows}
         for file in files:

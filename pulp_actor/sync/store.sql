@@ -40,6 +40,10 @@ FROM (
 WHERE artifact.id = found.id
 RETURNING artifact.{digest}, artifact.id
 
+-- name: lock_quotas
+-- Whoever inserts or deletes artifacts takes this lock before theirs (see the quotas' migration); so does who holds them.
+SELECT FROM quota WHERE repository_id IS NULL ORDER BY id FOR NO KEY UPDATE
+
 -- name: hold_artifacts
 -- Those of some artifacts that are still there, and stay until this transaction ends.
 SELECT id FROM artifact WHERE id = ANY (%s::uuid[]) ORDER BY sha256 FOR KEY SHARE
