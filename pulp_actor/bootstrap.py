@@ -6,6 +6,7 @@ from pulp_actor import tracing
 from pulp_actor.db import configure, database
 from pulp_actor.db.connection import check_server
 from pulp_actor.db.migrate import check
+from pulp_actor.domains import check_domains
 from pulp_actor.errors import ConfigurationError
 from pulp_actor.logs import configure_logging
 from pulp_actor.plugins import load_plugins
@@ -24,8 +25,11 @@ def bootstrap(*, check_schema: bool = True) -> None:
     tracing.check()
     check_server(settings.DATABASE_URL)
     configure(settings.DATABASE_URL)
-    load_plugins()
+    plugins = load_plugins()
+    if settings.DOMAIN_ENABLED and (foreign := [plugin.name for plugin in plugins if not plugin.domain_compatible]):
+        raise ConfigurationError(f"DOMAIN_ENABLED: {', '.join(foreign)} cannot work with domains")
     if check_schema:
         check()
+        check_domains()
         # A service that forks must have nothing open: two processes on one socket would read each other's answers.
         database.close_all()

@@ -21,7 +21,7 @@ from peewee import Field, ForeignKeyField
 from pulp_actor.db import connected, database
 from pulp_actor.db.listen import ListenHub
 from pulp_actor.db.remembered import Remembered
-from pulp_actor.errors import NotFound
+from pulp_actor.errors import ConfigurationError, NotFound
 from pulp_actor.settings import settings
 
 #: The domain of everything while ``DOMAIN_ENABLED`` is off. Its key is fixed so that it can be a column's default.
@@ -154,6 +154,20 @@ def find_domain(name: str) -> DomainKey | None:
 def get_domain(key: uuid.UUID | None) -> DomainKey | None:
     """The domain with that key, or None; None stands for the default domain."""
     return DEFAULT_DOMAIN if key is None or key == DEFAULT_DOMAIN_ID else _by_id.get(key)
+
+
+def check_domains() -> None:
+    """Raises ConfigurationError if domains are switched off although there are others than the default one: whoever asks
+    then would see the objects of all of them."""
+    if settings.DOMAIN_ENABLED:
+        return
+    with connected():
+        names = database.execute_sql("SELECT name FROM domain WHERE id <> %s ORDER BY name", (str(DEFAULT_DOMAIN_ID),))
+        others = [name for (name,) in names.fetchall()]
+    if others:
+        raise ConfigurationError(
+            f"DOMAIN_ENABLED is off, but there are domains beside the default one: {', '.join(others[:5])}; switch it on, "
+            "or delete them first")
 
 
 # --- which rows belong to a domain --------------------------------------------------------------------------------------

@@ -174,8 +174,11 @@ _VERSION_TAIL = re.compile(r"^(?P<path>.+)/(?P<key>[^/]+)/versions/(?P<number>\d
 _PRN = re.compile(rf"^prn:(?P<prefix>[a-z0-9_]+\.[a-z0-9_]+):(?P<key>{UUID_PATTERN}|\d{{1,18}})$")
 
 
-def parse_reference(text: str) -> Reference:
+def parse_reference(text: str, *, anywhere: bool = False) -> Reference:
     """Read an href (``/pulp/api/v3/…/``) or a PRN (``prn:file.filerepository:…``).
+
+    Parameters:
+        anywhere: accept an href of another domain too, for those who work on the whole installation.
 
     Raises:
         NotFound: it is neither, of a type that is not known, or of another domain. Whether the object exists, and for a PRN
@@ -202,6 +205,6 @@ def parse_reference(text: str) -> Reference:
         raise NotFound(f"{text} names no known type of object") from None
     if not re.fullmatch(rf"{UUID_PATTERN}|\d{{1,18}}", key):
         raise NotFound(f"{text} does not end in a key")
-    if domain != current_domain().name and belongs_to_domain(resource.model):
+    if not anywhere and domain != current_domain().name and belongs_to_domain(resource.model):
         raise NotFound(f"{text} leads out of the domain {current_domain().name}")
     return Reference(resource, key, number)

@@ -26,7 +26,7 @@ from rich.text import Text
 from pulp_actor.cli import task_views
 from pulp_actor.cli.running import use_running_platform
 from pulp_actor.errors import PulpActorError
-from pulp_actor.identifiers import api_prefix, href_of, parse_reference, prn_of
+from pulp_actor.identifiers import href_of, parse_reference, prn_of, split_api_path
 from pulp_actor.models.resources import TASK
 from pulp_actor.queue import inspect
 from pulp_actor.queue.models import STATES, Task, TaskGroup
@@ -229,7 +229,7 @@ def _key(text: str, model: Any, what: str) -> UUID:
     except ValueError:
         pass
     try:
-        reference = parse_reference(text)
+        reference = parse_reference(text, anywhere=True)
     except PulpActorError:
         reference = None
     if reference is None or reference.resource.model is not model:
@@ -253,9 +253,9 @@ def _check_actor(name: str) -> None:
 
 def _resource(text: str) -> str:
     """The name under which a resource is locked: the PRN of what an href names, else what was given."""
-    if not text.startswith(api_prefix()):
+    if split_api_path(text) is None:
         return text
-    reference = parse_reference(text)
+    reference = parse_reference(text, anywhere=True)
     return prn_of(reference.resource, reference.key)
 
 

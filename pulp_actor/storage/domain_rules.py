@@ -6,13 +6,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pulp_actor.db import database, load_queries
 from pulp_actor.domains import DEFAULT_DOMAIN_ID
 from pulp_actor.errors import ConfigurationError, ValidationError
 from pulp_actor.identifiers import uuid7
 from pulp_actor.models.artifact import Artifact
-from pulp_actor.models.base import Domain
+from pulp_actor.models.base import Domain, DomainModel
 from pulp_actor.models.mutations import Rules, register
+from pulp_actor.queue.models import FINAL_STATES, Task, TaskGroup
 from pulp_actor.storage.options import same_place
 from pulp_actor.storage.stores import make_storage
 
@@ -21,8 +21,6 @@ RESERVED = frozenset((
     "admin", "api", "assets", "auth", "console", "content", "docs", "livez", "login", "logout", "media", "metrics", "pulp",
     "readyz", "redoc", "static", "status", "swagger", "token", "ui", "v3", "webserver",
 ))
-
-SQL = load_queries("pulp_actor.storage", "domain_rules.sql")
 
 
 def check_domain(data: dict[str, Any], current: Domain | None) -> None:
@@ -59,16 +57,27 @@ def check_deletion(domain: Domain) -> None:
     """Raises ValidationError unless a domain may be deleted: all that is left of it then is the record of its tasks."""
     if domain.id == DEFAULT_DOMAIN_ID:
         raise ValidationError({"non_field_errors": ["The default domain cannot be deleted."]})
-    found = [name for (name,) in database.execute_sql(SQL.what_is_in, {"domain": str(domain.id)}).fetchall()]
+    found = [model._meta.table_name.replace("_", " ") for model in _models() if _has_rows(model, domain)]
+    if Task.select().where(Task.domain_id == domain.id, Task.state.not_in(list(FINAL_STATES))).exists():
+        found.append("unfinished task")
     if found:
-        raise ValidationError({"non_field_errors": [f"The domain is not empty. There are: {', '.join(found)}."]})
+        raise ValidationError({"non_field_errors": [f"The domain is not empty. In it is at least one: {', '.join(found)}."]})
+
+
+def _models() -> list[Any]:
+    """Every model whose rows belong to a domain, the plugins' too."""
+    return sorted(DomainModel.__subclasses__(), key=lambda model: model._meta.table_name)
+
+
+def _has_rows(model: Any, domain: Domain) -> bool:
+    return model.select().where(model.domain == domain.id).exists()
 
 
 def _deleting(domain: Domain) -> None:
     """Nothing is in it: the records of its tasks go with it."""
     check_deletion(domain)
-    database.execute_sql(SQL.delete_tasks, {"domain": str(domain.id)})
-    database.execute_sql(SQL.delete_groups, {"domain": str(domain.id)})
+    Task.delete().where(Task.domain_id == domain.id).execute()
+    TaskGroup.delete().where(TaskGroup.domain_id == domain.id).execute()
 
 
 register(Domain, Rules(unique=("name",), check=check_domain, deleting=_deleting))

@@ -39,7 +39,7 @@ def test_a_domain_is_made_used_and_deleted(api: Any, team: dict[str, Any]) -> No
     assert team["pulp_href"].startswith(DOMAINS) and team["storage_class"] == LOCAL
     remote = api.made("/pulp/team/api/v3/remotes/file/file/", {"name": "r", "url": "http://example.org/"})
     full = api.delete(team["pulp_href"])
-    assert full.status_code == 400 and "remotes" in full.json["non_field_errors"][0]
+    assert full.status_code == 400 and "remote" in full.json["non_field_errors"][0]
     assert ended(api, api.delete(remote["pulp_href"]))["state"] == "completed"
     assert ended(api, api.delete(team["pulp_href"]))["state"] == "completed"
     assert api.get("/pulp/team/api/v3/remotes/").status_code == 404

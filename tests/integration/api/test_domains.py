@@ -96,6 +96,9 @@ def test_every_list_and_every_object_is_asked_for_by_domain(api: Any, domains: A
     for endpoint in all_endpoints():
         if endpoint.rows is None or not belongs_to_domain(endpoint.rows().model):
             continue
+        if endpoint.keys and all(key.column is not None for key in endpoint.keys):
+            _, _, positions = endpoint.prepared_read._prepared()
+            assert len(positions) == len(endpoint.keys) + 1, endpoint.path
         with in_domain(domains[0]):
             sql, parameters = endpoint.visible().sql()
         assert domains[0].id.hex in [str(one).replace("-", "") for one in parameters], (endpoint.path, sql)
