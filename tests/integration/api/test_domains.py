@@ -80,7 +80,7 @@ def test_pages_link_to_pages_of_the_same_domain(api: Any, domains: Any) -> None:
 
 #: What belongs to the whole installation; everything else that an endpoint lists must belong to a domain.
 SHARED = {
-    "app_user", "user_group", "domain", "worker", "task_schedule", "role", "role_assignment", "access_policy",
+    "app_user", "user_group", "domain", "worker", "task_schedule", "signing_service", "role", "role_assignment", "access_policy",
     "access_token",
 }
 
