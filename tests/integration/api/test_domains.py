@@ -80,8 +80,8 @@ def test_pages_link_to_pages_of_the_same_domain(api: Any, domains: Any) -> None:
 
 #: What belongs to the whole installation; everything else that an endpoint lists must belong to a domain.
 SHARED = {
-    "app_user", "user_group", "domain", "worker", "task_schedule", "signing_service", "role", "role_assignment", "access_policy",
-    "access_token",
+    "access_policy", "access_token", "app_user", "domain", "role",
+    "role_assignment", "signing_service", "task_schedule", "user_group", "worker",
 }
 
 
