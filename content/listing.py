@@ -28,6 +28,35 @@ PAGE_SIZE = 1000
 _SOURCES = (sql.published_artifacts, sql.published_metadata, sql.version_content)
 
 
+_PAGE = """\
+<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark"><title>Index of {title}</title><style>
+:root {{ --text: #24292f; --faint: #6e7781; --line: #d8dee4; --hover: #f3f6f9; --link: #0b5fb0; --back: #fff }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --text: #dde3ea; --faint: #8d96a0; --line: #30363d; --hover: #1b2129; --link: #79b8ff; --back: #0f141a }}
+}}
+body {{ font: 15px/1.5 system-ui, sans-serif; color: var(--text); background: var(--back);
+        max-width: 60rem; margin: 2.5rem auto; padding: 0 1.25rem }}
+h1 {{ font-size: 1.15rem; font-weight: 600; overflow-wrap: anywhere }}
+a {{ color: var(--link); text-decoration: none }}
+a:hover {{ text-decoration: underline }}
+table {{ width: 100%; border-collapse: collapse }}
+th {{ text-align: left; font-weight: 500; color: var(--faint); border-bottom: 1px solid var(--line) }}
+th, td {{ padding: .3rem .6rem }}
+td:first-child {{ overflow-wrap: anywhere }}
+td + td {{ color: var(--faint); white-space: nowrap; font-variant-numeric: tabular-nums }}
+th:last-child, td:last-child:not(:first-child) {{ text-align: right }}
+tbody tr:hover {{ background: var(--hover) }}
+.directory a {{ font-weight: 600 }}
+</style></head>
+<body><h1>{crumbs}</h1>
+<table><thead><tr><th>Name</th><th>Date</th><th>Size</th></tr></thead><tbody>
+{lines}
+</tbody></table>{more}</body></html>
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A line of a listing; the name of a directory ends in a slash and has no size."""
@@ -113,16 +142,37 @@ def _as_data(title: str, page: Page, link: str | None) -> dict[str, Any]:
 
 
 def _as_html(title: str, page: Page, link: str | None, up: bool) -> str:
-    heading = escape(f"Index of {title}")
-    lines = ['<tr><td><a href="../">../</a></td><td></td><td></td></tr>'] if up else []
-    for entry in page.entries:
-        date = f"{entry.modified:%Y-%m-%d %H:%M}" if entry.modified else ""
-        size = "" if entry.size is None else str(entry.size)
-        href = escape(f"./{encode(entry.name)}")
-        lines.append(f'<tr><td><a href="{href}">{escape(entry.name)}</a></td><td>{date}</td><td>{size}</td></tr>')
+    lines = ['<tr><td colspan="3"><a href="../">⬑ up</a></td></tr>'] if up else []
+    lines += [_line(entry) for entry in page.entries]
     more = f'<p><a rel="next" href="{escape(link)}">more</a></p>' if link else ""
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{heading}</title>'
-        "<style>body{font-family:sans-serif}td{padding-right:2em}td:last-child{text-align:right}</style></head>\n"
-        f"<body><h1>{heading}</h1>\n<table>\n" + "\n".join(lines) + f"\n</table>{more}</body></html>\n"
-    )
+    return _PAGE.format(title=escape(title), crumbs=_crumbs(title), lines="\n".join(lines), more=more)
+
+
+def _line(entry: Entry) -> str:
+    href, name = escape(f"./{encode(entry.name)}"), escape(entry.name)
+    kind = ' class="directory"' if entry.name.endswith("/") else ""
+    date = f"{entry.modified:%Y-%m-%d %H:%M}" if entry.modified else ""
+    size = "" if entry.size is None else f'<data value="{entry.size}" title="{entry.size:,} B">{_short(entry.size)}</data>'
+    return f'<tr><td{kind}><a href="{href}">{name}</a></td><td>{date}</td><td>{size}</td></tr>'
+
+
+def _crumbs(title: str) -> str:
+    """The path below the prefix, each of its directories a link; relative, because a proxy may have put it elsewhere."""
+    prefix = settings.CONTENT_PATH_PREFIX
+    parts = [prefix, *title.removeprefix(prefix).split("/")[:-1]]
+    links = [
+        f'<a href="{"../" * (len(parts) - number) or "./"}">{escape(part)}</a>' for number, part in enumerate(parts, 1)
+    ]
+    return links[0] + "".join(f"{link}/" for link in links[1:])
+
+
+def _short(size: int) -> str:
+    """A size for people: ``1.4 MiB``."""
+    if size < 1024:
+        return f"{size} B"
+    amount = float(size)
+    for unit in ("KiB", "MiB", "GiB"):
+        amount /= 1024
+        if amount < 1024:
+            return f"{amount:.1f} {unit}"
+    return f"{amount / 1024:.1f} TiB"

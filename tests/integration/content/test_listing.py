@@ -1,8 +1,11 @@
 """Directory listings."""
 
 import json
+import re
+from html import unescape
 
 import pytest
+from yarl import URL
 
 from pulp_actor.models import ContentGuard
 from tests.support.content import Repo, content_server, distribute, remote
@@ -80,6 +83,18 @@ async def test_names_are_escaped_in_html(repo):
         assert b'href="./%3C%26%22%3E.txt">&lt;&amp;&quot;&gt;.txt</a>' in answer.body
         assert b'href="./a:b"' in answer.body
         assert b"<&" not in answer.body
+
+
+async def test_the_page_leads_up_and_on(repo):
+    distribute("some/repo", repository=repo.row)
+    async with content_server() as client:
+        page = (await client.get("some/repo/a/y/")).body.decode()
+        links = [unescape(link) for link in re.findall(r'href="([^"]*)"', page)]
+        here = URL(client.url("some/repo/a/y/"))
+        led = [str(here.join(URL(link)).relative()).removeprefix("/pulp/content/") for link in links]
+        assert led == ["", "some/", "some/repo/", "some/repo/a/", "some/repo/a/y/", "some/repo/a/", "some/repo/a/y/z"]
+        assert 'title="1 B"' in page and "1 B</data>" in page
+        assert "//" not in page.replace("</", "")  # nothing is fetched from anywhere
 
 
 async def test_a_directory_without_its_slash_redirects(repo):
