@@ -40,6 +40,9 @@ from pulp_actor.settings import settings
 
 #: Connections that the kernel holds until they are accepted.
 BACKLOG = 2048
+#: Seconds for which a stopping process still reads requests, though it takes no connections: from one that it closes aiohttp
+#: reads nothing more, and who has just connected would be left without an answer until the end of the drain.
+LAST_CALL = 0.2
 #: Seconds between the death of a child and the start of the next.
 RESTART_DELAY = 1.0
 
@@ -122,11 +125,14 @@ async def serve(listener: socket.socket, stop: asyncio.Event | None = None) -> N
     counting = asyncio.create_task(tally.keep_flushing())
     noting = asyncio.create_task(keep_writing(server.requests))
     await runner.setup()
-    await web.SockSite(runner, listener, backlog=BACKLOG, ssl_context=_tls()).start()
+    site = web.SockSite(runner, listener, backlog=BACKLOG, ssl_context=_tls())
+    await site.start()
     logger.info("content server is ready", bind=settings.CONTENT_BIND, pid=os.getpid())
     try:
         await stop.wait()
     finally:
+        await site.stop()
+        await asyncio.sleep(LAST_CALL)
         await runner.cleanup()
         await server.close()
         counting.cancel()
