@@ -16,10 +16,12 @@ from api.schemas.base import ObjectSchema, refuse
 from api.schemas.fields import File, Integer, Number, Text
 from api.schemas.references import find_object
 from api.uploads import check_received
+from pulp_actor.db import transaction
 from pulp_actor.domains import of_current_domain
 from pulp_actor.models import Artifact, ContentArtifact, RepositoryContent, RepositoryVersion
 from pulp_actor.models.artifact import DIGESTS
 from pulp_actor.models.resources import ARTIFACT
+from pulp_actor.security.policies import object_created
 from pulp_actor.storage.artifacts import remove_artifacts, store_artifact
 
 
@@ -61,7 +63,10 @@ def _create(call: Call) -> Answer:
     sha256 = file.digests["sha256"]
     if of_current_domain(Artifact.select().where(Artifact.sha256 == sha256)).exists():
         raise refuse("non_field_errors", f"There is an artifact with the SHA-256 {sha256} already.")
-    return created(call, store_artifact(file).id)
+    with transaction():
+        artifact = store_artifact(file)
+        object_created(artifact)
+    return created(call, artifact.id)
 
 
 def _delete(call: Call) -> Answer:

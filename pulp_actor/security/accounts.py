@@ -40,7 +40,7 @@ class Account:
     username: str
     is_superuser: bool
     is_active: bool
-    password: str
+    password: str = field(repr=False)
     groups: Mapping[int, str] = field(default_factory=dict)
     grants: Mapping[str, frozenset[UUID | None]] = field(default_factory=dict)
     scope: tuple[str, ...] | None = None

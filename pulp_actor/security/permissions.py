@@ -36,6 +36,11 @@ from pulp_actor.security.accounts import SQL, Account
 #: What whoever asked for a task may do with it.
 TASK_OWNER = "core.task_owner"
 
+#: Where being an owner follows from something else than a role.
+_ON_OBJECT: Mapping[type[Model], str] = {
+    Task: f"{SQL.on_object} UNION ({SQL.on_own_task})", TaskGroup: f"{SQL.on_object} UNION ({SQL.on_own_group})",
+}
+
 DOWNLOAD = "core.download_rbaccontentguard"
 
 NOTHING = Value(False)
@@ -65,10 +70,10 @@ def domain_of(model: type[Model]) -> UUID | None:
 def on_object(account: Account, resource: ResourceType, key: Any) -> frozenset[str]:
     """The permissions that a user has on one object through roles on it. One query."""
     parameters = {
-        "key": str(key), "type": resource.prn, "user": account.id, "groups": list(account.groups), "role": TASK_OWNER,
+        "key": str(key), "type": resource.prn, "user": account.id, "groups": list(account.groups),
+        "owner": f"{resource.prn}_owner",
     }
-    query = f"{SQL.on_object} UNION ({SQL.on_own_task})" if resource.model is Task else SQL.on_object
-    found = database.execute_sql(query, parameters).fetchall()
+    found = database.execute_sql(_ON_OBJECT.get(resource.model, SQL.on_object), parameters).fetchall()
     return frozenset(name for (name,) in found if account.in_scope(name))
 
 

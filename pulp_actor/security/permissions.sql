@@ -26,7 +26,13 @@ AND (a.user_id = %(user)s OR a.group_id = ANY(%(groups)s))
 -- name: on_own_task
 -- What whoever asked for a task may do with it, as if they had the owner's role on it.
 SELECT unnest(r.permissions) FROM role r, task t
-WHERE r.name = %(role)s AND t.id = %(key)s::uuid AND t.created_by = %(user)s
+WHERE r.name = %(owner)s AND t.id = %(key)s::uuid AND t.created_by = %(user)s
+
+-- name: on_own_group
+-- The same of a group of tasks, all of which this user has asked for.
+SELECT unnest(r.permissions) FROM role r
+WHERE r.name = %(owner)s AND (SELECT bool_and(t.created_by IS NOT DISTINCT FROM %(user)s) FROM task t
+                              WHERE t.group_id = %(key)s::uuid)
 
 -- name: domain_of_guard
 SELECT domain_id FROM content_guard WHERE id = %(key)s

@@ -6,9 +6,9 @@ import pytest
 
 from api.routes import all_endpoints
 from pulp_actor.db import connected
+from pulp_actor.domains import DEFAULT_DOMAIN_ID
 from pulp_actor.models import (
     AccessToken,
-    Artifact,
     DetailContent,
     Group,
     GroupMember,
@@ -17,6 +17,9 @@ from pulp_actor.models import (
     RoleAssignment,
     User,
 )
+from pulp_actor.models.base import utcnow
+from pulp_actor.queue import dispatch
+from pulp_actor.queue.models import TaskGroup
 from pulp_actor.versions import new_version
 from tests.integration.api.conftest import PASSWORD_HASH, Client, counted_queries
 
@@ -256,6 +259,17 @@ def test_content_comes_into_a_repository_only_by_those_who_may_change_it(api, me
     assert owner.upload(path, fields, b"x").status_code == 202
 
 
+def test_whoever_uploads_an_artifact_can_make_content_of_it(api, member):
+    ann = member("ann", "core.artifact_creator")
+    give("ann", "file.filecontent_creator")
+    bob = member("bob", "file.filecontent_creator")
+    artifact = ann.upload("artifacts/", {}, b"bytes").json["pulp_href"]
+    fields = {"relative_path": "f", "artifact": artifact}
+    assert bob.upload("content/file/files/upload/", fields).status_code == 400
+    assert ann.upload("content/file/files/upload/", fields).status_code == 201
+    assert bob.get(artifact).status_code == 404
+
+
 # --- tasks -------------------------------------------------------------------------------------------------------------
 
 def test_everybody_sees_their_own_tasks_and_the_admin_all(api, member):
@@ -279,6 +293,27 @@ def test_everybody_sees_their_own_tasks_and_the_admin_all(api, member):
     assert bob.get(made).status_code == 404
     assert bob.request("PATCH", tasks["ann"], json={"state": "canceled"}).status_code == 404
     assert ann.delete(tasks["ann"]).status_code == 204
+
+
+def test_whoever_asked_for_all_tasks_of_a_group_may_cancel_it(api, member):
+    ann = member("ann")
+    with connected():
+        group = TaskGroup.create(
+            domain_id=DEFAULT_DOMAIN_ID, description="", pulp_created=utcnow(), pulp_last_updated=utcnow())
+        for _ in range(2):
+            _task(group, User.get(User.username == "ann").id)
+    path = f"task-groups/{group.id}/"
+    assert ann.get(path).status_code == 200
+    assert ann.patch(path, {"state": "canceled"}).status_code == 200
+    with connected():
+        _task(group, User.get(User.username == "admin").id)
+    assert ann.get(path).status_code == 200
+    assert ann.patch(path, {"state": "canceled"}).status_code == 403
+    assert member("bob").get(path).status_code == 404
+
+
+def _task(group, user):
+    dispatch("pulpcore.app.tasks.orphan.orphan_cleanup", kwargs={}, created_by=user, task_group=group.id)
 
 
 # --- policies ----------------------------------------------------------------------------------------------------------
@@ -418,7 +453,7 @@ def test_the_roles_on_every_kind_of_object_go_with_it(database):
     """The table of each kind that somebody can make, and so own, takes its roles along; a new one must, too."""
     made = {
         one.resource.model._meta.table_name for one in all_endpoints() if one.resource is not None
-        and not issubclass(one.resource.model, DetailContent | Artifact | AccessToken)
+        and not issubclass(one.resource.model, DetailContent | AccessToken)
         and one.owner is None and any(operation.action == "create" for operation in one.operations)
     }
     with connected():
