@@ -20,6 +20,7 @@ from pulp_actor.errors import ConfigurationError
 from pulp_actor.metrics.shared import Slots, share, take_slot
 from pulp_actor.queue import presence
 from pulp_actor.samples import Sampler
+from pulp_actor.security import policies
 from pulp_actor.settings import settings
 
 #: Seconds a stopping process gives its requests.
@@ -71,6 +72,7 @@ def _enter(worker: Any) -> None:
     worker.presence = presence.register("api")
     worker.hub = ListenHub(application_name="pulp-api listen")
     accounts.listen(worker.hub)
+    policies.listen(worker.hub)
     domains.listen(worker.hub)
     worker.hub.start()
     worker.sampler = Sampler()

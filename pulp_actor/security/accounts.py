@@ -4,7 +4,6 @@ remembered for as long as the process hears of changes. Must never know how some
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -14,14 +13,12 @@ from uuid import UUID
 
 from pulp_actor.db import database, load_queries
 from pulp_actor.db.listen import ListenHub
+from pulp_actor.db.remembered import Remembered
 
 SQL = load_queries("pulp_actor.security", "permissions.sql")
 
 #: Notified by triggers when a user, a membership, a role, a policy or a role that is not on one object changes.
 CHANNEL = "pulp_users_changed"
-
-#: Most users that are remembered.
-REMEMBERED = 1024
 
 
 @dataclass(frozen=True)
@@ -74,43 +71,19 @@ class Accounts:
     hub has lost its connection, each is read anew."""
 
     def __init__(self) -> None:
-        self._hub: ListenHub | None = None
-        self._known: dict[Any, Any] = {}
-        self._lock = threading.Lock()
-        self._changes = 0
+        self._remembered: Remembered[tuple[Any, ...], Account] = Remembered(CHANNEL, lambda who: _read(*who))
 
     def listen(self, hub: ListenHub) -> None:
         """Remember users from now on, for as long as ``hub`` is connected."""
-        hub.subscribe(CHANNEL, self._forget)
-        self._hub = hub
+        self._remembered.listen(hub)
 
     def find(self, username: str, groups: Sequence[str] = ()) -> Account | None:
         """The user of that name, also taken for a member of ``groups`` (names). A connection must be open."""
-        return self.remembered(("name", username, tuple(groups)), lambda: _read(username, None, groups))
+        return self._remembered.get((username, None, tuple(groups)))
 
     def find_by_key(self, key: int) -> Account | None:
         """The user with that key. A connection must be open."""
-        return self.remembered(("key", key), lambda: _read(None, key, ()))
-
-    def remembered(self, key: Any, read: Any) -> Any:
-        """What ``read`` returns, read again only after something of `CHANNEL` has changed. None is not remembered."""
-        hears = self._hub is not None and self._hub.connected.is_set()
-        if hears and (known := self._known.get(key)) is not None:
-            return known
-        before = self._changes
-        found = read()
-        if hears and found is not None:
-            with self._lock:
-                if self._changes == before:  # else it may have been read before the change that we heard of
-                    if len(self._known) >= REMEMBERED:
-                        self._known.clear()
-                    self._known[key] = found
-        return found
-
-    def _forget(self, _payload: str | None) -> None:
-        with self._lock:
-            self._changes += 1
-            self._known.clear()
+        return self._remembered.get((None, key, ()))
 
 
 def _read(username: str | None, key: int | None, groups: Sequence[str]) -> Account | None:

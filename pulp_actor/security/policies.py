@@ -12,10 +12,12 @@ from typing import Any
 from peewee import Model
 
 from pulp_actor.db import database
+from pulp_actor.db.listen import ListenHub
+from pulp_actor.db.remembered import Remembered
 from pulp_actor.identifiers import ResourceType, registry
 from pulp_actor.models import DetailContent
 from pulp_actor.queue import current_task
-from pulp_actor.security.accounts import SQL, accounts, current_account
+from pulp_actor.security.accounts import CHANNEL, SQL, current_account
 from pulp_actor.security.permissions import give_roles
 
 
@@ -27,14 +29,29 @@ class Customized:
     queryset_scoping: Mapping[str, Any]
 
 
-def customized() -> Mapping[str, Customized]:
-    """The customized policies by the names of their endpoints; remembered until one changes."""
-    return accounts.remembered(("policies",), _read)
-
-
-def _read() -> dict[str, Customized]:
+def _ask_customized(_all: None) -> dict[str, Customized]:
     rows = database.execute_sql(SQL.customized_policies).fetchall()
     return {name: Customized(*parts) for name, *parts in rows}
+
+
+def _ask_hooks(path: str) -> list[Mapping[str, Any]]:
+    row = database.execute_sql(SQL.creation_hooks, (path,)).fetchone()
+    return [] if row is None else row[0]
+
+
+_customized: Remembered[None, dict[str, Customized]] = Remembered(CHANNEL, _ask_customized)
+_hooks: Remembered[str, list[Mapping[str, Any]]] = Remembered(CHANNEL, _ask_hooks)
+
+
+def listen(hub: ListenHub) -> None:
+    """Remember policies from now on, for as long as ``hub`` hears of their changes."""
+    _customized.listen(hub)
+    _hooks.listen(hub)
+
+
+def customized() -> Mapping[str, Customized]:
+    """The customized policies by the names of their endpoints."""
+    return _customized.get(None) or {}
 
 
 # --- creation hooks ----------------------------------------------------------------------------------------------------
@@ -65,13 +82,8 @@ def object_created(row: Model) -> None:
     if isinstance(row, DetailContent):
         return  # content has no roles; it is seen in the repositories that hold it
     resource = registry.of(row)
-    for hook in accounts.remembered(("hooks", resource.path), lambda: _read_hooks(resource)):
+    for hook in _hooks.get(resource.path) or ():
         HOOKS[hook["function"]](resource, row.get_id(), hook.get("parameters") or {})
-
-
-def _read_hooks(resource: ResourceType) -> list[Mapping[str, Any]]:
-    row = database.execute_sql(SQL.creation_hooks, (resource.path,)).fetchone()
-    return [] if row is None else row[0]
 
 
 def creator_key() -> int | None:
