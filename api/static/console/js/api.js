@@ -82,10 +82,12 @@ export async function request(method, path, body) {
 
 export const get = (path, parameters) => request("GET", address(path, parameters));
 
+/** Wait, but not once the network comes or goes. */
 const pause = (ms, signal) => new Promise((resolve) => {
-  const done = () => { clearTimeout(timer); removeEventListener("online", done); resolve(); };
+  const ended = new AbortController();
+  const done = () => { clearTimeout(timer); ended.abort(); resolve(); };
   const timer = setTimeout(done, ms);
-  addEventListener("online", done);
+  for (const change of ["online", "offline"]) addEventListener(change, done, { signal: ended.signal });
   signal.addEventListener("abort", done, { once: true });
 });
 

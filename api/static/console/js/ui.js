@@ -101,7 +101,7 @@ export function ErrorNote({ error, retry }) {
   return html`
     <div class="error" role="alert">
       <p class="error-title">${title}</p><p>${error.message} ${ADVICE[error.status] ?? ""}</p>
-      ${retry && html`<button onClick=${retry}>Try again</button>`}
+      ${retry && error.status !== 403 && html`<button onClick=${retry}>Try again</button>`}
     </div>`;
 }
 

@@ -112,7 +112,7 @@ export function Repository({ path, query }) {
             ["Added", (one) => html`<span class=${counts(one, "added") ? "plus" : "dim"}>+${counts(one, "added").toLocaleString("en")}</span>`, { num: 1 }],
             ["Removed", (one) => html`<span class=${counts(one, "removed") ? "minus" : "dim"}>−${counts(one, "removed").toLocaleString("en")}</span>`, { num: 1 }],
             ["", (one) => one.number > 0 && html`<a href=${`${pageOf(repository.pulp_href)}/diff/${one.number - 1}/${one.number}`}>what changed<span class="hidden"> in version ${one.number}</span></a>`, { wide: 1 }],
-            ["Made", (one) => html`<${Time} at=${one.pulp_created} />`, { num: 1 }]]} /><${Pager} offset=${offset} total=${versions.data.count} />`}
+            ["Made", (one) => html`<${Time} at=${one.pulp_created} />`, { num: 1, low: 1 }]]} /><${Pager} offset=${offset} total=${versions.data.count} />`}
       <//>
     <//>`;
 }
