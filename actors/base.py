@@ -10,6 +10,7 @@ from typing import Any
 from pulp_actor.identifiers import href, prn, registry
 from pulp_actor.models import mutations
 from pulp_actor.queue import actor, current_task
+from pulp_actor.signing import keys  # noqa: F401  (says how a key in a keyring is made)
 
 
 @actor(name="pulpcore.app.tasks.base.general_create")

@@ -1,5 +1,4 @@
-"""OpenPGP keyrings and the distributions that serve them, and the artifacts' own distribution. The keys in a keyring are
-units of content that the signing feature stores; until it does, their lists are empty."""
+"""OpenPGP keyrings, the keys in them, and the distributions that serve them; and the artifacts' own distribution."""
 
 from __future__ import annotations
 
@@ -7,22 +6,44 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from api.core.common import labelling
+from peewee import Select, fn
+
+from api.call import Answer, Call
+from api.core.common import columns, labelling
+from api.core.content import ContentSchema, content_filters, content_types, counted_content, known_count
 from api.core.distributions import DistributionSchema, distribution_filters, distribution_operations, distribution_rows
 from api.core.remotes import NetworkConfig
 from api.core.repositories import RepositorySchema, repository_filters, repository_operations, repository_rows
-from api.core.reserved import IDENTITY, NOTHING, absent, reserved_filters, reserved_operations
-from api.core.reserved_schemas import Named
 from api.endpoints import FORM, MULTIPART, Endpoint, Key, Operation
-from api.filters import Filter, FilterSet, custom, label_filter, text_filters
-from api.operations import listing, reading
-from api.schemas.base import WireSchema
+from api.filters import Filter, FilterSet, custom, text_filters
+from api.operations import GENERAL_CREATE, listing, reading
+from api.schemas.base import WireSchema, refuse
 from api.schemas.common import AsyncOperation
-from api.schemas.fields import Boolean, DateTime, File, Labels, Number, Text
+from api.schemas.fields import Boolean, DateTime, File, Text, wire_time
 from api.schemas.nested import Object
 from api.schemas.references import Href, Reference, find_object
-from pulp_actor.models import Distribution, Repository, RepositoryVersion
-from pulp_actor.models.resources import ARTIFACT_DISTRIBUTION, OPENPGP_DISTRIBUTION, OPENPGP_KEYRING
+from pulp_actor.identifiers import ResourceType, href_of
+from pulp_actor.models import Content, Distribution, Repository, RepositoryVersion, Upload
+from pulp_actor.models.base import utcnow
+from pulp_actor.models.openpgp import (
+    OpenPGPPublicKey,
+    OpenPGPPublicSubkey,
+    OpenPGPSignature,
+    OpenPGPUserAttribute,
+    OpenPGPUserID,
+)
+from pulp_actor.models.resources import (
+    ARTIFACT_DISTRIBUTION,
+    OPENPGP_DISTRIBUTION,
+    OPENPGP_KEYRING,
+    PUBLIC_KEY,
+    PUBLIC_SUBKEY,
+    SIGNATURE,
+    USER_ATTRIBUTE,
+    USER_ID,
+)
+from pulp_actor.signing import keys  # noqa: F401  (says how a key is made)
+from pulp_actor.storage.artifacts import store_artifact
 
 
 class NestedSignature(WireSchema):
@@ -59,82 +80,114 @@ class NestedSubkey(WireSchema):
     signatures = _signatures()
 
 
-class _Unit(Named):
-    pulp_labels = Labels()
-    vuln_report = Text(format="uri", read_only=True)
+def _key_href(column: str) -> Any:
+    return Href(show=lambda row: href_of(PUBLIC_KEY, row[column]))
 
 
-class PublicKey(_Unit):
+class PublicKeySchema(ContentSchema):
+    """A certificate with all its parts."""
+
     wire_name = "OpenPGPPublicKey"
-    repository = Text(format="uri", blank=True, write_only=True)
-    overwrite = Boolean(write_only=True)
-    file = File(write_only=True)
-    upload = Text(format="uri", blank=True, write_only=True)
-    file_url = Text(write_only=True)
-    downloader_config = Object(NetworkConfig, write_only=True)
+    repository = Reference(Repository, types=("core.openpgp",), write_only=True, help="A keyring that the key is added to.")
+    overwrite = Boolean(write_only=True, help="Whether it may take the place of an older form of the same key.")
+    file = File(write_only=True, help="The public key, ASCII-armored or not.")
+    upload = Reference(Upload, write_only=True, help="A finished upload that has the key.")
+    file_url = Text(write_only=True, help="An address that the key is downloaded from.")
+    downloader_config = Object(NetworkConfig, write_only=True, help="How the server of file_url is spoken to.")
     fingerprint = Text(read_only=True, max_length=64)
     created = DateTime(read_only=True)
     user_ids = Object(NestedUserId, many=True, read_only=True)
     user_attributes = Object(NestedUserAttribute, many=True, read_only=True)
     public_subkeys = Object(NestedSubkey, many=True, read_only=True)
 
+    def check(self, data: dict[str, Any], current: Any) -> None:
+        given = [name for name in ("file", "upload", "file_url") if data.get(name) is not None]
+        if len(given) != 1:
+            raise refuse("non_field_errors", "Exactly one of these is needed: file, upload, file_url.")
 
-class Subkey(_Unit):
+
+class SubkeySchema(ContentSchema):
     wire_name = "OpenPGPPublicSubkey"
     fingerprint = Text(required=True, max_length=64)
     created = DateTime(required=True)
     signatures = _signatures()
-    public_key = Href()
+    public_key = _key_href("public_key_id")
 
 
-class Signature(_Unit):
+class SignatureSchema(ContentSchema):
     wire_name = "OpenPGPSignature"
     issuer = Text(null=True, max_length=16)
     created = DateTime(required=True)
-    expiration_time = Text(null=True, blank=True)
+    expiration_time = Text(null=True, blank=True, show=lambda row: wire_time(row["expires_at"]))
     signers_user_id = Text(null=True)
-    key_expiration_time = Text(null=True, blank=True)
-    expired = Boolean(required=True)
-    key_expired = Text(read_only=True)
-    signed_content = Href()
+    key_expiration_time = Text(null=True, blank=True, show=lambda row: wire_time(row["key_expires_at"]))
+    expired = Boolean(required=True, show=lambda row: _over(row["expires_at"]))
+    key_expired = Text(read_only=True, show=lambda row: row["key_expires_at"] and str(_over(row["key_expires_at"])).lower())
+    signed_content = Href(show=lambda row: href_of(content_types()[row["signed_type"]], row["signed_content_id"]))
 
 
-class UserAttribute(_Unit):
+def _over(moment: Any) -> bool:
+    return moment is not None and moment < utcnow()
+
+
+class UserAttributeSchema(ContentSchema):
     wire_name = "OpenPGPUserAttribute"
     sha256 = Text(required=True, max_length=128)
     signatures = _signatures()
-    public_key = Href()
+    public_key = _key_href("public_key_id")
 
 
-class UserId(_Unit):
+class UserIdSchema(ContentSchema):
     wire_name = "OpenPGPUserID"
     user_id = Text(required=True)
     signatures = _signatures()
-    public_key = Href()
+    public_key = _key_href("public_key_id")
 
 
-_MEMBERSHIP = ("repository_version", "repository_version_added", "repository_version_removed")
+def _rows(model: Any) -> Select:
+    """All units of one type, with what hangs on them."""
+    own = [field for field in model._meta.sorted_fields if field.name not in ("content", "domain_id")]
+    query = model.select(*columns(Content), *own, *_shown_parts(model)).join(Content, on=model.content == Content.id)
+    if model is OpenPGPSignature:
+        signed = Content.alias()
+        query = query.select_extend(signed.type.alias("signed_type")).switch(model).join(
+            signed, on=model.signed_content == signed.id)
+    return query.where(Content.type == model.type)
+
+
+def _shown_parts(model: Any) -> list[Any]:
+    if model is OpenPGPPublicKey:
+        return [
+            fn.OPENPGP_USER_IDS(Content.id).alias("user_ids"),
+            fn.OPENPGP_USER_ATTRIBUTES(Content.id).alias("user_attributes"),
+            fn.OPENPGP_PUBLIC_SUBKEYS(Content.id).alias("public_subkeys")]
+    return [] if model is OpenPGPSignature else [fn.OPENPGP_SIGNATURES(Content.id).alias("signatures")]
+
+
+def _create_key(call: Call) -> Answer:
+    loaded = call.read(schema=call.endpoint.wire)
+    locks = [loaded[name] for name in ("repository", "upload") if loaded.get(name) is not None]
+    file = loaded.pop("file", None)
+    data = call.endpoint.wire.stored(loaded)
+    if file is not None:
+        data["artifact_id"] = str(store_artifact(file).id)
+    return call.accepted(GENERAL_CREATE, {"resource": PUBLIC_KEY.path, "data": data}, exclusive=locks)
 
 
 def _keys(
-    name: str, schema: type[WireSchema], filters: Sequence[Filter], order: Sequence[str], *, creatable: bool = False,
+    resource: ResourceType, schema: type[ContentSchema], filters: Sequence[Filter], order: dict[str, Any],
+    *more: Operation, labelled: int = 200,
 ) -> Endpoint:
     """The list of one kind of part of a key."""
-    unit_filters = [
-        *[custom(one, lambda value: NOTHING) for one in _MEMBERSHIP],
-        *[custom(one, lambda values: NOTHING, many=True) for one in ("added_between", "removed_between")],
-        Filter("orphaned_for", Number(), lambda value: NOTHING), label_filter(NOTHING), *filters,
-    ]
-    operations = reserved_operations("list", "read") + absent(labelling(201 if creatable else 200))
-    if creatable:
-        operations.append(Operation(
-            "create", "POST", reserved_operations("create")[0].run, request=schema, responses={202: AsyncOperation},
-            media=(MULTIPART, FORM)))
+    model: Any = resource.model
+    name = resource.path.rpartition("_")[2]
+    every = content_filters(*filters, model=model)
     return Endpoint(
-        path=f"content/core/openpgp_{name}", tag=f"Content: Openpgp_{name.title()}", schema=schema,
-        keys=[Key(column=NOTHING)], operations=operations,
-        filters=reserved_filters(unit_filters, [
-            *order, "pulp_labels", "pulp_type", "raw_data", "timestamp_of_interest", "upstream_id", *IDENTITY]),
+        path=resource.path, tag=f"Content: Openpgp_{name.title()}", schema=schema, resource=resource,
+        rows=partial(_rows, model), counted=partial(counted_content, model, model.type),
+        known_count=partial(known_count, type_=model.type), keys=[Key("pulp_id", Content.id)],
+        filters=FilterSet(every.filters, dict(every.orderings) | order, every.default),
+        operations=[listing(), reading(), *labelling(labelled), *more],
     )
 
 
@@ -169,13 +222,28 @@ def _keyring_distribution_filters() -> FilterSet:
 def openpgp_endpoints() -> list[Endpoint]:
     details: dict[str, Any] = {"keys": [Key("pulp_id", Distribution.id)]}
     return [
-        _keys("publickey", PublicKey, text_filters("fingerprint", NOTHING, ("exact",)), ["created", "fingerprint"],
-              creatable=True),
-        _keys("publicsubkey", Subkey, text_filters("fingerprint", NOTHING, ("exact",)), ["created", "fingerprint"]),
-        _keys("signature", Signature, text_filters("issuer", NOTHING, ("exact",)), [
-            "created", "expiration_time", "issuer", "key_expiration_time", "sha256", "signature_type", "signers_user_id"]),
-        _keys("userattribute", UserAttribute, text_filters("sha256", NOTHING, ("exact",)), ["sha256"]),
-        _keys("userid", UserId, text_filters("user_id", NOTHING), ["user_id"]),
+        _keys(
+            PUBLIC_KEY, PublicKeySchema, text_filters("fingerprint", OpenPGPPublicKey.fingerprint, ("exact",)),
+            {"created": OpenPGPPublicKey.created, "fingerprint": OpenPGPPublicKey.fingerprint,
+             "raw_data": OpenPGPPublicKey.digest},
+            Operation("create", "POST", _create_key, request=PublicKeySchema, responses={202: AsyncOperation},
+                      media=(MULTIPART, FORM)), labelled=201),
+        _keys(
+            PUBLIC_SUBKEY, SubkeySchema, text_filters("fingerprint", OpenPGPPublicSubkey.fingerprint, ("exact",)),
+            {"created": OpenPGPPublicSubkey.created, "fingerprint": OpenPGPPublicSubkey.fingerprint,
+             "raw_data": OpenPGPPublicSubkey.fingerprint}),
+        _keys(
+            SIGNATURE, SignatureSchema, text_filters("issuer", OpenPGPSignature.issuer, ("exact",)), {
+                "created": OpenPGPSignature.created, "expiration_time": OpenPGPSignature.expires_at,
+                "issuer": OpenPGPSignature.issuer, "key_expiration_time": OpenPGPSignature.key_expires_at,
+                "sha256": OpenPGPSignature.sha256, "signature_type": OpenPGPSignature.signature_type,
+                "signers_user_id": OpenPGPSignature.signers_user_id, "raw_data": OpenPGPSignature.sha256}),
+        _keys(
+            USER_ATTRIBUTE, UserAttributeSchema, text_filters("sha256", OpenPGPUserAttribute.sha256, ("exact",)),
+            {"sha256": OpenPGPUserAttribute.sha256, "raw_data": OpenPGPUserAttribute.sha256}),
+        _keys(
+            USER_ID, UserIdSchema, text_filters("user_id", OpenPGPUserID.user_id),
+            {"user_id": OpenPGPUserID.user_id, "raw_data": OpenPGPUserID.user_id}),
         Endpoint(
             path=OPENPGP_KEYRING.path, tag="Repositories: Openpgp_Keyring", schema=KeyringSchema,
             rows=partial(repository_rows, OPENPGP_KEYRING.type), resource=OPENPGP_KEYRING,

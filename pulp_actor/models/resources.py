@@ -5,6 +5,13 @@ from pulp_actor.models.access import AccessPolicy, AccessToken, Role
 from pulp_actor.models.artifact import Artifact, Upload
 from pulp_actor.models.base import Domain
 from pulp_actor.models.distribution import ContentGuard, Distribution
+from pulp_actor.models.openpgp import (
+    OpenPGPPublicKey,
+    OpenPGPPublicSubkey,
+    OpenPGPSignature,
+    OpenPGPUserAttribute,
+    OpenPGPUserID,
+)
 from pulp_actor.models.quota import Quota
 from pulp_actor.models.repository import Repository, RepositoryVersion
 from pulp_actor.models.signing import SigningService
@@ -62,3 +69,13 @@ UPSTREAM_PULP = registry.register(ResourceType(UpstreamPulp, "upstream-pulps", "
 WEBHOOK = registry.register(ResourceType(Webhook, "webhooks", "actor.webhook"))
 WEBHOOK_DELIVERY = registry.register(ResourceType(WebhookDelivery, "webhooks/deliveries", "actor.webhookdelivery"))
 SIGNING_SERVICE = registry.register(ResourceType(SigningService, "signing-services", "core.signingservice"))
+PUBLIC_KEY = registry.register(ResourceType(
+    OpenPGPPublicKey, "content/core/openpgp_publickey", "core.openpgppublickey", OpenPGPPublicKey.type))
+PUBLIC_SUBKEY = registry.register(ResourceType(
+    OpenPGPPublicSubkey, "content/core/openpgp_publicsubkey", "core.openpgppublicsubkey", OpenPGPPublicSubkey.type))
+SIGNATURE = registry.register(ResourceType(
+    OpenPGPSignature, "content/core/openpgp_signature", "core.openpgpsignature", OpenPGPSignature.type))
+USER_ATTRIBUTE = registry.register(ResourceType(
+    OpenPGPUserAttribute, "content/core/openpgp_userattribute", "core.openpgpuserattribute", OpenPGPUserAttribute.type))
+USER_ID = registry.register(ResourceType(
+    OpenPGPUserID, "content/core/openpgp_userid", "core.openpgpuserid", OpenPGPUserID.type))

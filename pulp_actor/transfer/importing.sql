@@ -18,6 +18,12 @@ INSERT INTO imported_unit SELECT * FROM unnest(%(source)s::uuid[], %(content)s::
 -- name: known_units
 SELECT source::text, content_id::text FROM imported_unit WHERE source = ANY (%(source)s::uuid[])
 
+-- name: find_units
+-- Which of some units of one type are there: (position, key).
+SELECT given.ordinality, unit.content_id
+FROM json_populate_recordset(NULL::{table}, %(units)s::json) WITH ORDINALITY AS given
+JOIN {table} AS unit ON unit.domain_id = %(domain)s::uuid AND {same_key}
+
 -- name: label_units
 -- Give new units their labels, and the key that they have where they come from.
 UPDATE content SET pulp_labels = given.labels, upstream_id = given.source

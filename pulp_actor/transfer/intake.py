@@ -177,7 +177,7 @@ class Intake:
     def _find(self, model: Any, fields: list[dict[str, Any]]) -> list[tuple[int, str]]:
         names = [model._meta.fields[name].column_name for name in model.natural_key_fields]
         rows = [{name: one.get(name) for name in names} for one in fields]
-        cursor = database.execute_sql(_for_model(STORE.find_units, model), {
+        cursor = database.execute_sql(_for_model(SQL.find_units, model), {
             "units": json.dumps(rows), "domain": str(self._domain_id)})
         return [(position, str(key)) for position, key in cursor.fetchall()]
 
