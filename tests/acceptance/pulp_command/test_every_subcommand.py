@@ -10,17 +10,14 @@ from tests.support.pulp_command import DRIVEN, subcommands
 #: Groups of other plugins of the command, for types of content that this platform does not have.
 OTHER_PLUGINS = ("ansible", "container", "python", "rpm")
 
-NO_ROLES = "the command itself refuses it, whatever the server offers: it knows of no roles on guards of this type"
+NO_ROLES = "the command itself refuses it, whatever the server offers: it knows of no roles on objects of this type"
 
 #: Subcommands (``*`` stands for anything) -> why no test drives them.
 NOT_DRIVEN = {
     "file repository version scan": "the server's document offers it for no type of repository",
     "vulnerability-report show": "no type of content of the platform itself can be scanned, so that there is no report",
     "content-guard composite role *": NO_ROLES, "content-guard header role *": NO_ROLES,
-    "content-guard redirect role *": NO_ROLES,
-    "domain *": "domains bring it",
-    "upstream-pulp *": "exchange brings it",
-    "signing-service *": "exchange brings it",
+    "content-guard redirect role *": NO_ROLES, "domain role *": NO_ROLES,
 }
 
 

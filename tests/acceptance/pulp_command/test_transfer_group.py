@@ -1,6 +1,16 @@
-"""``pulp exporter``, ``export`` and ``importer``: repositories that travel as archives."""
+"""Moving data between servers: ``pulp exporter``, ``export``, ``importer``, ``upstream-pulp``; and ``signing-service``."""
 
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.support.platform import pulp_actor
 from tests.support.pulp_command import drives
+from tests.support.signing import SAY, SIGN, keys
+
+__all__ = ["keys"]
 
 
 @drives("exporter pulp create", "exporter pulp show", "exporter pulp list", "exporter pulp update", "exporter pulp destroy",
@@ -33,3 +43,58 @@ def test_an_importer(pulp, fresh):
     assert name in {one["name"] for one in pulp("importer", "pulp", "list", "--limit", "100")}
     pulp("importer", "pulp", "destroy", "--name", name)
     assert pulp.run("importer", "pulp", "show", "--name", name).exit_code != 0
+
+
+class EmptyLists(BaseHTTPRequestHandler):
+    """A server whose every list is empty."""
+
+    def do_GET(self):
+        body = json.dumps({"count": 0, "next": None, "previous": None, "results": []}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def empty_upstream():
+    with ThreadingHTTPServer(("127.0.0.1", 0), EmptyLists) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@drives("upstream-pulp create", "upstream-pulp show", "upstream-pulp list", "upstream-pulp update",
+        "upstream-pulp replicate", "upstream-pulp destroy")
+def test_an_upstream_that_has_nothing_for_us(pulp, fresh, empty_upstream):
+    name = fresh("upstream")
+    pulp("upstream-pulp", "create", "--name", name, "--base-url", "http://127.0.0.1:9", "--api-root", "/pulp/",
+         "--username", "u", "--password", "p", "--policy", "nodelete")
+    pulp("upstream-pulp", "update", "--upstream-pulp", name, "--base-url", empty_upstream)
+    shown = pulp("upstream-pulp", "show", "--upstream-pulp", name)
+    assert (shown["base_url"], shown["policy"], "password" in shown) == (empty_upstream, "nodelete", False)
+    assert name in {one["name"] for one in pulp("upstream-pulp", "list", "--limit", "100")}
+    pulp("upstream-pulp", "replicate", "--upstream-pulp", name)
+    assert pulp("upstream-pulp", "show", "--upstream-pulp", name)["last_replication"]
+    pulp("upstream-pulp", "destroy", "--upstream-pulp", name)
+    assert name not in {one["name"] for one in pulp("upstream-pulp", "list", "--limit", "100")}
+
+
+@drives("signing-service list", "signing-service show")
+def test_a_signing_service(pulp, fresh, platform, keys, tmp_path):
+    home, fingerprint, _ = keys["gpg"]
+    name, script = fresh("signing"), tmp_path / "sign.sh"
+    script.write_text(f"#!/bin/sh\n{SIGN['gpg']}\n{SAY}\n")
+    script.chmod(0o755)
+
+    def command(*arguments):
+        return pulp_actor(platform.directory, *arguments, DATA_DIR=str(platform.data_dir)).returncode
+
+    assert command("add-signing-service", name, str(script), fingerprint, "--home", str(home)) == 0
+    assert pulp("signing-service", "show", "--name", name)["pubkey_fingerprint"] == fingerprint
+    assert name in {one["name"] for one in pulp("signing-service", "list")}
+    assert command("remove-signing-service", name) == 0
