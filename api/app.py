@@ -18,6 +18,7 @@ from api.tracing import Tracing
 from pulp_actor.plugins import load_plugins
 from pulp_actor.queue import load_actors
 from pulp_actor.settings import settings
+from pulp_actor.static import static_folders
 
 
 def make_app() -> falcon.App:
@@ -42,4 +43,7 @@ def make_app() -> falcon.App:
     add_docs(app, endpoints)
     add_console(app)
     app.add_route("/metrics", MetricsResource())
+    if settings.DEBUG:
+        for name, folder in static_folders().items():
+            app.add_static_route(f"{settings.STATIC_URL}{name}", str(folder))
     return app

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from api.access.declared import write
 from api.app import make_app
@@ -18,7 +19,7 @@ from pulp_actor.db import connected, database
 from pulp_actor.db.listen import ListenHub
 from pulp_actor.errors import ConfigurationError
 from pulp_actor.metrics.shared import Slots, share, take_slot
-from pulp_actor.queue import presence
+from pulp_actor.queue import notify, presence
 from pulp_actor.samples import Sampler
 from pulp_actor.security import policies
 from pulp_actor.settings import settings
@@ -46,6 +47,21 @@ class Service(BaseApplication):
 
     def load(self) -> Any:
         return make_app()
+
+    def run(self) -> None:
+        Watched(self).run()
+
+
+class Watched(Arbiter):
+    """gunicorn's master, which says READY to systemd itself, and gives it a sign of life in every round of its loop."""
+
+    def murder_workers(self) -> None:
+        notify.watchdog()
+        super().murder_workers()
+
+    def stop(self, graceful: bool = True) -> None:
+        notify.stopping()
+        super().stop(graceful)
 
 
 def _freeze(_server: Any) -> None:

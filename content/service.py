@@ -7,6 +7,7 @@ nothing itself. A process that is told to stop takes no new connections and lets
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import logging
 import multiprocessing
@@ -18,6 +19,7 @@ import socket
 import ssl
 import sys
 import threading
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from types import FrameType
 
@@ -34,7 +36,7 @@ from pulp_actor.errors import ConfigurationError
 from pulp_actor.logs import get_logger
 from pulp_actor.metrics.shared import Slots, share, take_slot
 from pulp_actor.plugins import load_modules
-from pulp_actor.queue import load_actors
+from pulp_actor.queue import load_actors, notify
 from pulp_actor.queue.presence import register
 from pulp_actor.settings import settings
 
@@ -107,12 +109,15 @@ def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
     return bound
 
 
-async def serve(listener: socket.socket, stop: asyncio.Event | None = None) -> None:
-    """Serve on a bound socket until SIGTERM, SIGINT or ``stop``; then let open downloads end."""
+async def serve(
+    listener: socket.socket, stop: asyncio.Event | None = None, on_ready: Callable[[], None] = notify.ready,
+) -> None:
+    """Serve on a bound socket until SIGTERM, SIGINT (in the main thread) or ``stop``; then let open downloads end."""
     stop = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
     hub = ListenHub(settings.DATABASE_URL, application_name="pulp-content listen")
     server = ContentServer(hub)
     hub.start()
@@ -128,8 +133,13 @@ async def serve(listener: socket.socket, stop: asyncio.Event | None = None) -> N
     site = web.SockSite(runner, listener, backlog=BACKLOG, ssl_context=_tls())
     await site.start()
     logger.info("content server is ready", bind=settings.CONTENT_BIND, pid=os.getpid())
+    on_ready()
     try:
-        await stop.wait()
+        while not stop.is_set():
+            notify.watchdog()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), notify.WATCHDOG_INTERVAL)
+        notify.stopping()
     finally:
         await site.stop()
         await asyncio.sleep(LAST_CALL)
@@ -148,17 +158,20 @@ def supervise(processes: int, host: str, port: int, reserved: socket.socket) -> 
     port = reserved.getsockname()[1]
     context = multiprocessing.get_context("fork")
     lifeline, held = context.Pipe(duplex=False)
+    reports, reporting = context.Pipe(duplex=False)
     stopping = threading.Event()
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         stopping.set()
+        notify.stopping()
         for child in children:
             if child.pid and child.is_alive():
                 os.kill(child.pid, number)
 
     def start() -> BaseProcess:
         slot = slots.assign()
-        child = context.Process(target=_child, args=(host, port, reserved, lifeline, held, slot), name="pulp-content")
+        child = context.Process(
+            target=_child, args=(host, port, reserved, lifeline, held, slot, reporting), name="pulp-content")
         child.start()
         slot_of[child] = slot
         return child
@@ -169,8 +182,15 @@ def supervise(processes: int, host: str, port: int, reserved: socket.socket) -> 
     children.extend(start() for _ in range(processes))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
+    awaited = processes
     while children:
-        multiprocessing.connection.wait([child.sentinel for child in children])
+        multiprocessing.connection.wait([reports, *(child.sentinel for child in children)], notify.WATCHDOG_INTERVAL)
+        notify.watchdog()
+        while reports.poll():
+            reports.recv()
+            awaited -= 1
+            if not awaited:
+                notify.ready()
         dead = [child for child in children if not child.is_alive()]
         for child in dead:
             child.join()
@@ -184,9 +204,10 @@ def supervise(processes: int, host: str, port: int, reserved: socket.socket) -> 
 
 def _child(
     host: str, port: int, reserved: socket.socket, lifeline: multiprocessing.connection.Connection,
-    held: multiprocessing.connection.Connection, slot: int,
+    held: multiprocessing.connection.Connection, slot: int, reporting: multiprocessing.connection.Connection,
 ) -> None:
     take_slot(slot)
+    notify.forget()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     held.close()
@@ -200,7 +221,7 @@ def _child(
         stop = asyncio.Event()
         # The parent holds the other end: it becomes readable when the parent has gone, however that happened.
         asyncio.get_running_loop().add_reader(lifeline.fileno(), stop.set)
-        await serve(listener, stop)
+        await serve(listener, stop, lambda: reporting.send("ready"))
 
     asyncio.run(run())
 

@@ -141,6 +141,13 @@ SETTINGS: Mapping[str, Setting] = _table(
     Setting("OIDC_GROUPS", dict, {}, "Value of the groups claim -> name of a group; empty: groups have their own names."),
     Setting("CREATE_VOUCHED_USERS", bool, True, "Make users that a trusted proxy or the issuer vouches for."),
     Setting("REMOTE_ADDRESSES", str, "default", "Which addresses a remote may reach: default, public or any."),
+    # Static files and development
+    Setting("STATIC_ROOT", str, "", "Where `collectstatic` gathers static files; empty: static in the data directory."),
+    Setting("STATIC_URL", str, "/static/", "Path under which static files are served; ends in a slash."),
+    Setting("DEBUG", bool, False, "Development: the API serves static files from where core and plugins have them."),
+    # Analytics
+    Setting("ANALYTICS", bool, True, "Tell ANALYTICS_URL once a day, anonymously, how large this installation is."),
+    Setting("ANALYTICS_URL", str, "", "Where analytics are posted to; empty: nowhere."),
     # Observation
     Setting("WORKER_METRICS_BIND", str, "",
             "Address and port on which a worker service tells its metrics and its readiness; empty: nowhere."),

@@ -63,6 +63,12 @@ def reset_admin(data_dir: Path, password: str) -> bool:
     return made
 
 
+def admin_exists() -> bool:
+    """Whether there is an admin user."""
+    with transaction():
+        return User.select().where(User.username == ADMIN).exists()
+
+
 def remember(data_dir: Path, password: str) -> None:
     """Store the password for the commands that run beside the platform."""
     path = _path(data_dir)

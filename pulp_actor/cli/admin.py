@@ -48,13 +48,23 @@ def migrate(as_json: bool, data_dir: str | None, database_url: str | None) -> No
 
 @click.command("reset-admin-password")
 @click.option("--password", metavar="TEXT", help="The new password. [generated, shown once]")
+@click.option("--if-missing", is_flag=True, help="Only make the user, and only if there is none.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @database_options
-def reset_admin_password(password: str | None, as_json: bool, data_dir: str | None, database_url: str | None) -> None:
-    """Give the user admin a new password, making the user if there is none."""
+def reset_admin_password(
+    password: str | None, if_missing: bool, as_json: bool, data_dir: str | None, database_url: str | None,
+) -> None:
+    """Give the user admin a new password, making the user if there is none.
+
+    Without --password it is that of the setting ADMIN_PASSWORD, or a new one.
+    """
+    password = password or settings.ADMIN_PASSWORD
     new = password or generate_password()
     with reachable_database(data_dir, database_url):
         migrations.check()
+        if if_missing and accounts.admin_exists():
+            print(json.dumps({"username": "admin", "made": False}) if as_json else "there is a user admin already")
+            return
         made = accounts.reset_admin(settings.data_dir, new)
     if as_json:
         print(json.dumps({"username": "admin", "made": made} | ({} if password else {"password": new}), indent=2))

@@ -29,6 +29,10 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "migrate": ("pulp_actor.cli.admin", "migrate", "Bring the database up to date."),
     "settings": ("pulp_actor.cli.admin", "show_settings", "Show the settings in force and where each comes from."),
     "rotate-key": ("pulp_actor.cli.keys", "rotate_key", "Encrypt every secret under a new key."),
+    "collectstatic": ("pulp_actor.cli.development", "collectstatic", "Gather static files for a web server to send."),
+    "runserver": ("pulp_actor.cli.development", "runserver", "Run everything in one process, for development."),
+    "analytics": ("pulp_actor.cli.analytics", "analytics", "What this installation tells of itself, if anything."),
+    "analytics-server": ("pulp_actor.cli.analytics", "analytics_server", "Receive reports and show a summary of them."),
     "reset-admin-password": ("pulp_actor.cli.admin", "reset_admin_password", "Give the admin user a new password."),
     "token": ("pulp_actor.cli.tokens", "token", "Make, list and revoke access tokens."),
 }

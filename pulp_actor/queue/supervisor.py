@@ -36,8 +36,6 @@ DELAYED_CHANNEL = "pulp_task_delayed"
 RESTART_DELAY = 0.2
 #: Seconds between attempts to reach a database that is away.
 AWAY_DELAY = 0.5
-#: Seconds between two signs of life to systemd.
-WATCHDOG_INTERVAL = 2.0
 #: Why a child is ended that somebody else has given up.
 GONE = "was declared gone"
 _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
@@ -282,7 +280,7 @@ class Supervisor:
 
     def _keep_watchdog(self) -> None:
         if time.monotonic() >= self._next_watchdog:
-            self._next_watchdog = time.monotonic() + WATCHDOG_INTERVAL
+            self._next_watchdog = time.monotonic() + notify.WATCHDOG_INTERVAL
             notify.watchdog()
 
     def _sleep(self) -> None:

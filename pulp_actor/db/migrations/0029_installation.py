@@ -1,0 +1,7 @@
+"""The installation's own random key, and the schedule of its analytics."""
+
+from pathlib import Path
+
+
+def up(migrator, db):
+    db.execute_sql(Path(__file__).with_suffix(".sql").read_text())
