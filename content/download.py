@@ -183,16 +183,18 @@ class Download:
     async def _obtain(self) -> None:
         """Fetch the file, or go along with the process that fetches it; if that fails, fetch it after all."""
         now = asyncio.get_running_loop().time
-        patience = now() + PATIENCE
+        patience, followed = now() + PATIENCE, False
         while not self._verified:
             async with self._tools.flights.claim(self._wanted.key) as flight:
                 saved = await self._tools.threads.run(self._wanted.find_saved)
                 if saved is not None:
                     await self._take_over(saved)
                 elif flight.mine or (self._growing is None and now() > patience):
-                    await self._start_over()
+                    if followed:
+                        await self._start_over()
                     await self._fetch(flight)
                 else:
+                    followed = True
                     await self._follow(flight)
 
     async def _follow(self, flight: Flight) -> None:
@@ -218,19 +220,21 @@ class Download:
         if self._growing is not None:
             await self._catch_up(self._growing)
             if not self._growing.is_whole(saved.size, saved.sha256):
-                await self._start_over()
+                self._forget()
         self.saved, self._verified = saved, True
 
     async def _start_over(self) -> None:
-        """Forget what another process had. Raises SourceFailed if clients have been sent some of it."""
-        if self._growing is None:
-            return
-        if self._released:
-            raise SourceFailed("the process that fetched this file has failed")
-        self._close()
+        """Another process has failed: leave out the sources that failed it. Raises SourceFailed, Unavailable."""
+        self._forget()
         self.sources = [
             source for source in await self._tools.threads.run(self._wanted.find_sources) if not source.cooling]
         self.check_sources()
+
+    def _forget(self) -> None:
+        """Forget what another process had. Raises SourceFailed if clients have been sent some of it."""
+        if self._released:
+            raise SourceFailed("the process that fetched this file has failed")
+        self._close()
 
     async def _fetch(self, flight: Flight | None) -> None:
         reasons, statuses = [], set()

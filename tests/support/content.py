@@ -177,6 +177,13 @@ class Client:
         return int(line.split()[1])
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what a server does after its answer."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
 class Answer:
     def __init__(self, status: int, headers: Any, body: bytes) -> None:
         self.status, self.headers, self.body = status, headers, body

@@ -10,7 +10,18 @@ import pytest
 from pulp_actor.models import Artifact, ContentArtifact, RemoteArtifact
 from pulp_actor.settings import settings
 from pulp_actor.storage import get_storage
-from tests.support.content import Origin, Repo, artifact, breaks_off, content_server, distribute, gated, remote, sha256
+from tests.support.content import (
+    Origin,
+    Repo,
+    artifact,
+    breaks_off,
+    content_server,
+    distribute,
+    gated,
+    remote,
+    sha256,
+    until,
+)
 
 BIG = os.urandom(1_000_000)
 SMALL = b"a small file"
@@ -35,13 +46,6 @@ def saved(path):
     found = ContentArtifact.get(ContentArtifact.relative_path == path).artifact
     exists = found and get_storage().exists(found.file)
     return b"".join(get_storage().open(found.file)) if exists else None
-
-
-async def until(condition):
-    """Wait for what the server does after its answer."""
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(("path", "data"), [("big.bin", BIG), ("small.txt", SMALL)])

@@ -15,7 +15,7 @@ from pulp_actor.security.encryption import keyring
 from pulp_actor.settings import settings
 from pulp_actor.storage import get_storage
 from tests.integration.content.test_service import service
-from tests.support.content import Origin, Repo, breaks_off, content_server, distribute, gated, remote, sha256
+from tests.support.content import Origin, Repo, breaks_off, content_server, distribute, gated, remote, sha256, until
 
 BIG = os.urandom(3_000_000)
 SMALL = b"a small file"
@@ -39,12 +39,6 @@ async def two_servers():
     """Two content servers of this machine that know nothing of each other, as two processes do."""
     async with content_server() as one, content_server() as other:
         yield one, other
-
-
-async def until(condition):
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def saved(path):

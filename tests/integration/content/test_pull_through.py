@@ -11,7 +11,7 @@ from pulp_actor.models import Artifact, Content
 from pulp_actor.plugins.file.models import FileContent
 from pulp_actor.queue.models import Task
 from pulp_actor.storage import get_storage
-from tests.support.content import Origin, Repo, content_server, distribute, gated, remote
+from tests.support.content import Origin, Repo, content_server, distribute, gated, remote, until
 
 BIG = os.urandom(500_000)
 
@@ -30,12 +30,6 @@ async def cache(policy="on_demand", **columns):
         distribute("cache", remote=upstream, **columns)
         client.origin = origin
         yield client
-
-
-async def until(condition):
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_what_is_fetched_once_is_kept(connection):
