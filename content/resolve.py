@@ -21,6 +21,8 @@ from pulp_actor.settings import settings
 
 #: Seconds for which a database that could not be reached is not asked about paths that are in memory.
 AWAY = 0.25
+#: Seconds for which a database that says nothing is waited for, when the answer that it gave before is in memory.
+SILENCE = 1.0
 
 
 class Resolver:
@@ -64,8 +66,9 @@ class Resolver:
         if stale and time.monotonic() < self._away_until:
             return stale, True
         try:
-            return await self._resolve(path), False
-        except UNAVAILABLE:
+            async with asyncio.timeout(SILENCE if stale else None):
+                return await self._resolve(path), False
+        except (TimeoutError, *UNAVAILABLE):
             self._away_until = time.monotonic() + AWAY
             if stale:
                 return stale, True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import os
 import uuid
 from collections import OrderedDict
@@ -42,10 +43,10 @@ logger = get_logger(__name__)
 
 
 class Damaged(Exception):
-    """The store does not hold the bytes that it should: ``missing``, or of a wrong size."""
+    """The store does not hold the bytes that it should: ``missing``, or others."""
 
     def __init__(self, file: File, missing: bool) -> None:
-        super().__init__(f"{file.key} is {'missing' if missing else 'of a wrong size'}")
+        super().__init__(f"{file.key} is {'missing' if missing else 'damaged'}")
         self.file = file
         self.missing = missing
 
@@ -111,7 +112,7 @@ class Sender:
         if data is None:
             with await _open(file) as source:
                 data = await source.read(0, file.size)
-            if len(data) != file.size:
+            if hashlib.sha256(data).hexdigest() != file.sha256:
                 raise Damaged(file, missing=False)
             self._small.put(file.sha256, data)
         return data

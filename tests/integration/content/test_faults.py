@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import os
 import socket
+import struct
+import subprocess
 import time
 
 import aiohttp
@@ -11,9 +13,9 @@ import pytest
 from aiohttp import web
 
 from pulp_actor.db import connected
-from pulp_actor.models import Artifact
+from pulp_actor.models import Artifact, ContentArtifact
 from pulp_actor.settings import settings
-from pulp_actor.storage import StorageFull, TemporaryFile
+from tests.integration.content.test_service import service
 from tests.support.content import Origin, Repo, content_server, distribute, remote
 
 BIG = os.urandom(2_000_000)
@@ -54,6 +56,60 @@ async def test_an_upstream_that_stalls(connection):
     async with upstream(sock_read_timeout=0.3) as client:
         client.origin.behaviour["f"] = stall
         await asyncio.wait_for(fails(client), 10)
+
+
+async def test_an_upstream_that_resets_the_connection(connection):
+    async def reset(request):
+        response = web.StreamResponse()
+        response.content_length = len(BIG)
+        await response.prepare(request)
+        await response.write(BIG[:500_000])
+        request.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        request.transport.abort()
+        return response
+
+    async with upstream() as client:
+        client.origin.behaviour["f"] = reset
+        await fails(client)
+
+
+@pytest.mark.parametrize("sent", [BIG + b"more", BIG[:-1], b""])
+async def test_an_upstream_that_does_not_say_how_much_it_sends(connection, sent):
+    async def chunked(request):
+        response = web.StreamResponse()
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        await response.write(sent)
+        return response
+
+    async with upstream() as client:
+        client.origin.behaviour["f"] = chunked
+        await fails(client)
+
+
+async def test_an_upstream_that_never_answers(connection):
+    async def silent(request):
+        await asyncio.sleep(30)
+
+    async with upstream(sock_read_timeout=0.3) as client:
+        client.origin.behaviour["f"] = silent
+        await asyncio.wait_for(fails(client, status=502), 10)
+
+
+async def test_the_platforms_own_ports_are_no_upstream(connection):
+    repo = Repo()
+    async with content_server() as client:
+        port = int(client.base.rpartition(":")[2])
+        repo.add_remote("f", BIG, remote(f"http://localhost:{port}/pulp/content/", max_retries=0))
+        distribute("mirror", repository=repo.row)
+        with settings.override(CONTENT_BIND=f"127.0.0.1:{port}"):
+            await fails(client, status=502)
+        assert "belongs to this platform" in (await _reason(client))
+
+
+async def _reason(client):
+    with settings.override(REMOTE_CONTENT_FETCH_FAILURE_COOLDOWN=0, CONTENT_BIND=client.base.removeprefix("http://")):
+        return (await client.get("mirror/f")).body.decode()
 
 
 async def test_an_upstream_that_redirects_in_a_loop(connection):
@@ -133,25 +189,40 @@ async def test_500_clients_that_read_a_byte_a_second_starve_nobody(connection, p
             assert time.monotonic() - start < 5
 
 
-async def test_a_full_disk(connection, monkeypatch):
-    written = 0
+def mounts() -> bool:
+    """Whether a process may have a mount of its own here."""
+    probe = subprocess.run(["unshare", "--mount", "--map-root-user", "mount", "-t", "tmpfs", "none", "/mnt"], check=False,
+                           capture_output=True)
+    return probe.returncode == 0
 
-    def full(self, data):
-        nonlocal written
-        written += len(data)
-        if written > 500_000:
-            raise StorageFull("no room")
-        return before(self, data)
 
-    before = TemporaryFile.write
-    async with upstream() as client:
-        monkeypatch.setattr(TemporaryFile, "write", full)
-        await fails(client)
-        monkeypatch.undo()
-        async with asyncio.timeout(5):
-            while list((settings.data_dir / "tmp").iterdir()):
-                await asyncio.sleep(0.01)
-        assert (await client.get("mirror/f")).body == BIG
+@pytest.mark.skipif(not mounts(), reason="no user namespaces here")
+async def test_a_full_disk(connection):
+    tmp = settings.data_dir / "tmp"
+    tmp.mkdir()
+    origin, repo = Origin(), Repo()
+    origin.files = {"f": BIG, "g": b"small"}
+    # Room for less than the large file.
+    wrapper = ["unshare", "--mount", "--map-root-user", "sh", "-c",
+               'mount -t tmpfs -o size=1m none "$0" && exec "$@"', str(tmp)]
+    async with origin.serve():
+        source = remote(origin.url, max_retries=0)
+        for path, data in origin.files.items():
+            repo.add_remote(path, data, source)
+        repo.add({"saved": b"saved"})
+        distribute("mirror", repository=repo.row)
+        async with service(wrapper=wrapper, MIN_FREE_SPACE=0) as process, aiohttp.ClientSession() as session:
+            async def get(path):
+                async with session.get(f"{process.url}mirror/{path}") as response:
+                    return response.status, await response.read()
+
+            for _ in range(3):
+                with contextlib.suppress(aiohttp.ClientPayloadError):
+                    assert (await get("f"))[0] == 502
+            # What there is room for, and what has been saved, is served as ever: nothing is left of what failed.
+            assert await get("g") == (200, b"small")
+            assert await get("saved") == (200, b"saved")
+    assert not ContentArtifact.get(ContentArtifact.relative_path == "f").artifact
 
 
 async def test_what_is_in_memory_is_served_without_a_database(connection, database, postgres):

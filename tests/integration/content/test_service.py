@@ -24,11 +24,12 @@ BIG = os.urandom(30_000_000)
 
 
 @contextlib.asynccontextmanager
-async def service(processes=1, **more):
+async def service(processes=1, wrapper=(), **more):
     port = free_port()
     with settings.override(CONTENT_BIND=f"127.0.0.1:{port}", CONTENT_PROCESSES=processes, **more):
         environment = {**os.environ, **settings.environment()}
-    process = subprocess.Popen([sys.executable, "-m", "content.service"], env=environment, stderr=subprocess.PIPE)
+    command = [*wrapper, sys.executable, "-m", "content.service"]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
     process.url = f"{'https' if 'CONTENT_TLS_CERTIFICATE' in more else 'http'}://127.0.0.1:{port}/pulp/content/"
     process.port = port
     try:

@@ -7,10 +7,14 @@ import time
 
 import pytest
 
-from pulp_actor.db import transaction
+from content import hooks
+from content.hooks import response_headers
+from content.serve import SMALL
+from pulp_actor.db import connected, transaction
 from pulp_actor.models import Distribution
 from pulp_actor.settings import settings
 from pulp_actor.storage import get_storage
+from pulp_actor.sync.repair import repair
 from tests.support.content import Repo, artifact, content_server, distribute, sha256
 
 BIG = os.urandom(300_000)
@@ -216,8 +220,6 @@ async def test_a_change_is_seen_within_a_tenth_of_a_second(repo):
 
 
 def _commit(repo, data):
-    from pulp_actor.db import connected
-
     with connected():
         return repo.add({"one.txt": data}).number
 
@@ -233,16 +235,47 @@ async def test_a_moved_distribution_is_followed(repo):
         assert (await client.get("elsewhere/one.txt")).status == 200
 
 
-async def test_a_file_that_is_missing_or_damaged_on_disk(repo):
-    stored = artifact(b"first")
+@pytest.mark.parametrize(("name", "data"), [("one.txt", b"first"), ("dir/two.bin", BIG)])
+async def test_a_file_that_is_missing_or_damaged_on_disk(repo, capsys, name, data):
+    stored = artifact(data)
     path = get_storage().local_path(stored.file)
-    async with content_server() as client:
-        path.write_bytes(b"firs")
-        assert (await client.get("base/path/one.txt")).status in (404, 502)
-        path.unlink()
-        assert (await client.get("base/path/one.txt")).status in (404, 502)
-        path.write_bytes(b"first")
-        assert (await client.get("base/path/one.txt")).body == b"first"
+    faults = [data[:-1], data + b"x", None]
+    if len(data) <= SMALL:
+        faults.append(b"x" * len(data))  # of larger ones only repair sees that
+    for fault in faults:
+        async with content_server() as client:
+            path.unlink()
+            if fault is not None:
+                path.write_bytes(fault)
+            capsys.readouterr()
+            assert (await client.get(f"base/path/{name}")).status in (404, 502)
+            assert "the store lacks the bytes of an artifact" in capsys.readouterr().out
+            found = await asyncio.to_thread(_repair, repo.version)
+            assert (found.missing, found.corrupted) == ((0, 1) if fault is not None else (1, 0))
+            path.write_bytes(data)
+            assert (await client.get(f"base/path/{name}")).body == data
+
+
+def _repair(version):
+    with connected():
+        return repair(version)
+
+
+async def test_a_plugin_adds_headers(repo):
+    @response_headers("file.file")
+    def add(view, file):
+        return {"X-Base": view.base_path, "X-Path": file.path, "Content-Type": "text/x-odd"}
+
+    try:
+        async with content_server() as client:
+            for path in ("one.txt", "dir/two.bin"):
+                for method in ("GET", "HEAD"):
+                    for headers in ({}, {"Range": "bytes=0-1"}):
+                        answer = await client.get(f"base/path/{path}", method, headers=headers)
+                        assert answer.headers["X-Base"] == "base/path" and answer.headers["X-Path"] == path
+                        assert answer.headers["Content-Type"] == "text/x-odd"
+    finally:
+        hooks._headers.pop("file.file")
 
 
 async def test_the_root(repo):

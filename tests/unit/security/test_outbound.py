@@ -1,9 +1,11 @@
 """What remotes may reach."""
 
 import asyncio
+import socket
 
 import aiohttp
 import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from pulp_actor.security.outbound import (
     AddressRefused,
@@ -66,6 +68,36 @@ def test_a_name_is_judged_by_the_address_that_is_connected_to():
 
     with settings.override(REMOTE_ADDRESSES="public"), pytest.raises(aiohttp.ClientConnectorError, match="not a public"):
         asyncio.run(fetch())
+
+
+class Rebinding(AbstractResolver):
+    """Says something harmless when it is asked first, and then what the attacker is after."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers = [*answers]
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+        address = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return [ResolveResult(
+            hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=socket.AI_NUMERICHOST)]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_name_that_changes_its_address_gains_nothing():
+    async def fetch() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            connector = checked_connector(resolver=Rebinding("127.0.0.1", "169.254.169.254"), use_dns_cache=False)
+            async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(2)) as session:
+                # The first answer is harmless: the connection is made (and nobody speaks).
+                with pytest.raises((TimeoutError, aiohttp.ServerTimeoutError)):
+                    await session.get(f"http://rebind.example:{port}/", timeout=aiohttp.ClientTimeout(sock_read=0.1))
+                with pytest.raises(aiohttp.ClientConnectorError, match="metadata"):
+                    await session.get(f"http://rebind.example:{port}/")
+
+    asyncio.run(fetch())
 
 
 def test_imports_read_only_below_allowed_folders(tmp_path):
