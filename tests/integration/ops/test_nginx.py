@@ -160,6 +160,8 @@ def test_static_files_come_from_nginx(front: Front) -> None:
         answer = front.get(path)
         assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/css")
         assert answer.headers["Cache-Control"] == "max-age=3600"
+    assert front.get("/pulp/console/static/icon.svg").headers["Cache-Control"] == "max-age=3600"
+    assert front.get("/pulp/console/").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/livez/", "/readyz/", "/internal-media/artifact/", "/pulp/../metrics"])
