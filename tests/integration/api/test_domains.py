@@ -6,11 +6,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from marshmallow import ValidationError as MarshmallowError
 
+from api.call import instance_of
+from api.core.domains import OwnGuard
 from api.routes import all_endpoints
+from api.schemas.base import WireSchema
+from api.schemas.nested import Object
+from api.schemas.references import Reference, References
 from pulp_actor.db import connected
 from pulp_actor.domains import DomainKey, belongs_to_domain, in_domain
-from pulp_actor.models import Domain
+from pulp_actor.identifiers import href_of, registry, uuid7
+from pulp_actor.models import Content, DetailContent, Domain
 from pulp_actor.settings import settings
 from tests.support.tasks import Queue
 
@@ -242,3 +249,37 @@ def test_the_console_shows_nothing_of_another_domain(api: Any, domains: Any) -> 
     assert api.get(below("right", why)).status_code == 404
     assert api.get(below("left", why)).json["verdict"] == "1 task goes before it."
     queue.close()
+
+
+def references_of(schema: Any) -> Iterator[tuple[str, Any]]:
+    """Every field of a schema, and of the schemas in it, that takes a reference."""
+    for name, field in schema.wire_fields.items():
+        field = getattr(field, "item", field)
+        if isinstance(field, Object):
+            yield from references_of(instance_of(field.schema))
+        elif isinstance(field, Reference | References) and not field.dump_only:
+            yield name, field
+
+
+def test_no_field_that_takes_a_reference_takes_one_of_another_domain(app: Any) -> None:
+    """Whatever endpoint it belongs to: the fields are found in the declarations."""
+    left, right = DomainKey(uuid7(), "left"), DomainKey(uuid7(), "right")
+    schemas = {
+        schema for endpoint in all_endpoints() for schema in (endpoint.schema, *(one.request for one in endpoint.operations))
+        if schema is not None and schema is not WireSchema
+    }
+    seen = set()
+    with settings.override(DOMAIN_ENABLED=True):
+        for schema in schemas:
+            for name, field in references_of(instance_of(schema)):
+                model = DetailContent if field.model is Content else field.model
+                kinds = [kind for kind in registry if issubclass(kind.model, model)]
+                kinds = [kind for kind in kinds if not field.types or kind.type in field.types]
+                if isinstance(field, OwnGuard) or not kinds or not belongs_to_domain(field.model):
+                    continue
+                with in_domain(right):
+                    href = href_of(kinds[0], uuid7())
+                with in_domain(left), pytest.raises(MarshmallowError, match="out of the domain left"):
+                    field.deserialize([href] if isinstance(field, References) else href)
+                seen.add(f"{schema.wire_name}.{name}")
+    assert {"file.FileDistribution.repository", "RepositoryAddRemoveContent.add_content_units"} <= seen
