@@ -172,6 +172,15 @@ def test_its_migrations_are_kept_in_a_table_of_their_own(kitchen):
         assert cursor.fetchall() == [("0001_initial",)]
 
 
+def test_its_types_have_roles_and_access_policies_without_code_of_its_own(kitchen):
+    roles = {one["name"]: one["permissions"] for one in kitchen.client.every("roles/", name__startswith="recipe.")}
+    assert roles["recipe.reciperepository_creator"] == ["recipe.add_reciperepository"]
+    assert {"recipe.sync_reciperepository", "recipe.manage_roles_reciperepository"} <= set(
+        roles["recipe.reciperepository_owner"])
+    policy = kitchen.client.find("access_policies/", viewset_name="repositories/recipe/recipe")
+    assert policy["creation_hooks"][0]["parameters"] == {"roles": ["recipe.reciperepository_owner"]}
+
+
 def code_blocks(text):
     """(file, code) for each block of the guide that is introduced by a file's name."""
     return re.findall(r"`([\w./]+)`:\n\n```\w*\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)

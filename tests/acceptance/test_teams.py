@@ -11,11 +11,10 @@ CREATORS = ("filerepository", "fileremote", "filepublication", "filedistribution
 
 
 def team(platform, name):
-    """A user who may make file repositories and what goes with them, made with the ``pulp`` command."""
-    platform.pulp("user", "create", "--username", name, "--password", PASSWORD)
+    """A user who may make file repositories and what goes with them."""
+    user = platform.client.create("users/", {"username": name, "password": PASSWORD})
     for kind in CREATORS:
-        platform.pulp(
-            "user", "role-assignment", "add", "--username", name, "--role", f"file.{kind}_creator", "--object", "")
+        platform.client.create(f"{user['pulp_href']}roles/", {"role": f"file.{kind}_creator", "content_object": None})
     return Client(platform.facts.api, name, PASSWORD)
 
 
@@ -54,6 +53,16 @@ def test_each_team_mirrors_publishes_and_sees_its_own(platform, origin):
         "file", "repository", "role", "add", "--name", "red", "--user", "blue", "--role", "file.filerepository_viewer")
     assert blue.get("content/file/files/")["count"] == 3
     assert refusal(blue.run, f"{repository['pulp_href']}sync/", {}) == 403
+
+
+def test_users_and_their_roles_with_the_pulp_command(platform):
+    platform.pulp("user", "create", "--username", "green", "--password", PASSWORD)
+    role = ("--username", "green", "--role", "file.filerepository_creator", "--object", "")
+    platform.pulp("user", "role-assignment", "add", *role)
+    green = Client(platform.facts.api, "green", PASSWORD)
+    assert refusal(green.create, "repositories/file/file/", {"name": "green"}) == 200
+    platform.pulp("user", "role-assignment", "remove", *role)
+    assert refusal(green.create, "repositories/file/file/", {"name": "greener"}) == 403
 
 
 def test_a_token_is_made_used_and_revoked(platform, tmp_path):

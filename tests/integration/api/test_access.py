@@ -10,6 +10,7 @@ from pulp_actor.domains import DEFAULT_DOMAIN_ID
 from pulp_actor.models import (
     AccessToken,
     DetailContent,
+    Domain,
     Group,
     GroupMember,
     Repository,
@@ -20,6 +21,7 @@ from pulp_actor.models import (
 from pulp_actor.models.base import utcnow
 from pulp_actor.queue import dispatch
 from pulp_actor.queue.models import TaskGroup
+from pulp_actor.settings import settings
 from pulp_actor.versions import new_version
 from tests.integration.api.conftest import PASSWORD_HASH, Client, counted_queries
 
@@ -197,6 +199,29 @@ def test_the_roles_of_a_user_are_listed_read_and_taken_away(api, member):
     assert api.delete(one["pulp_href"]).status_code == 204
     assert api.get(path).json["count"] == 1
     assert api.get("users/999999/roles/").status_code == 404
+
+
+def test_a_domain_s_owner_owns_nothing_in_another_one(api, member):
+    with settings.override(DOMAIN_ENABLED=True), connected():
+        left, right = (Domain.create(name=name).id for name in ("left", "right"))
+    ann = member("ann", "file.filerepository_owner", domain=left)
+    give("ann", "file.filerepository_creator", domain=left)
+    with settings.override(DOMAIN_ENABLED=True):
+        for domain in ("left", "right"):
+            api.made(f"/pulp/{domain}/api/v3/{REPOSITORIES}", {"name": domain})
+        assert names(ann.get(f"/pulp/left/api/v3/{REPOSITORIES}")) == ["left"]
+        assert names(ann.get(f"/pulp/right/api/v3/{REPOSITORIES}")) == []
+        assert ann.post(f"/pulp/left/api/v3/{REPOSITORIES}", {"name": "more"}).status_code == 201
+        assert ann.post(f"/pulp/right/api/v3/{REPOSITORIES}", {"name": "more"}).status_code == 403
+        hidden = names_to_hrefs(api.get(f"/pulp/right/api/v3/{REPOSITORIES}"))["right"]
+        for method in ("GET", "PATCH", "DELETE"):
+            assert ann.request(method, hidden, json={}).status_code == 404
+            assert ann.request(method, hidden.replace("right", "left"), json={}).status_code == 404
+    assert right != left
+
+
+def names_to_hrefs(answer):
+    return {one["name"]: one["pulp_href"] for one in answer.json["results"]}
 
 
 # --- references --------------------------------------------------------------------------------------------------------
