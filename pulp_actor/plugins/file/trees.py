@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from pulp_actor.models import Remote
@@ -45,14 +45,11 @@ class Tree:
 @contextmanager
 def fetched_tree(remote: Remote) -> Iterator[Tree]:
     """The commit that the remote's ``git_ref`` leads to, for the length of the block. Raises DownloadError."""
-    with current_task().progress("sync.downloading.metadata", "Fetching the Commit", total=1) as progress:
-        fetching = fetched(remote, remote.details.get("git_ref") or "HEAD")
-        commit = fetching.__enter__()
-        progress.increment()
-    try:
+    with ExitStack() as stack:
+        with current_task().progress("sync.downloading.metadata", "Fetching the Commit", total=1) as progress:
+            commit = stack.enter_context(fetched(remote, remote.details.get("git_ref") or "HEAD"))
+            progress.increment()
         yield Tree(remote, commit)
-    finally:
-        fetching.__exit__(None, None, None)
 
 
 class Blobs(Downloader):
