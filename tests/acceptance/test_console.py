@@ -5,6 +5,7 @@ Pictures of the pages are left in ``build/console``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -239,3 +240,15 @@ def test_an_api_that_is_away_is_said_and_its_return_noticed(admin: Visitor, worl
     assert page.get_by_role("region", name="Processes").is_visible(), "what was known stays"
     admin.context.set_offline(False)
     page.get_by_role("banner").get_by_text("Well").wait_for()
+
+
+def test_plots_show_what_happened_and_tell_it_in_words(admin: Visitor, world: World) -> None:
+    page = admin.page
+    page.get_by_role("button", name="15 min").click()
+    plot = page.get_by_role("img", name=re.compile(r"Tasks ended: \d+ tasks ended, [1-9]\d* of them failed"))
+    plot.wait_for()
+    assert plot.locator("rect.c-failed").count() >= 1
+    plot.focus()
+    page.keyboard.press("ArrowLeft")
+    assert "failed" in plot.locator(".reading").inner_text()
+    assert page.get_by_role("img", name=re.compile(r"Storage: .+ of .+ are used")).count() == 1
