@@ -5,20 +5,25 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import multiprocessing
+import os
+import signal
 
 import pytest
 
 from pulp_actor.db import transaction
+from pulp_actor.db.connection import connect_raw
 from pulp_actor.identifiers import uuid7
 from pulp_actor.models import Domain, Repository, Webhook, WebhookDelivery
 from pulp_actor.plugins.file.publishing import publish
 from pulp_actor.queue.models import Task
 from pulp_actor.security.encryption import keyring
 from pulp_actor.settings import settings
-from pulp_actor.webhooks.deliverer import Deliverer
+from pulp_actor.webhooks.deliverer import OFFICE, SWEEP, Deliverer
 from tests.integration.file.conftest import connection, make_repository
 from tests.integration.transfer.conftest import hold
 from tests.support.receiver import running_receiver
+from tests.support.workers.waiting import eventually
 
 __all__ = ["connection", "make_repository"]
 
@@ -158,9 +163,6 @@ def test_a_secret_that_no_key_opens(hook, receiver):
 
 
 def test_one_delivers_at_a_time(hook, receiver, database):
-    from pulp_actor.db.connection import connect_raw
-    from pulp_actor.webhooks.deliverer import OFFICE, SWEEP
-
     task()
     holder = connect_raw(database.url)
     with holder.cursor() as cursor:
@@ -169,3 +171,35 @@ def test_one_delivers_at_a_time(hook, receiver, database):
     holder.close()
     deliver()
     assert len(receiver.requests) == 1
+
+
+def _deliver_in_child(url, data_dir):
+    from pulp_actor.db import configure
+
+    settings.set("test", DATABASE_URL=url, DATA_DIR=data_dir)
+    configure(url)
+    deliver()
+
+
+def test_a_deliverer_that_is_killed_before_it_could_note_the_answer(hook, receiver, database, data_dir):
+    """The receiver is told again, under the same id, so that it can tell."""
+    task()
+    holder = connect_raw(database.url)
+    holder.autocommit = False
+    with holder.cursor() as cursor:
+        cursor.execute("SELECT FROM webhook_delivery FOR UPDATE")
+    child = multiprocessing.get_context("spawn").Process(target=_deliver_in_child, args=(database.url, str(data_dir)))
+    child.start()
+    eventually(lambda: receiver.requests, 30, "the receiver to be told")
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    # What it may have sent to the server already is undone with it.
+    database.execute_sql(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND wait_event_type = 'Lock'")
+    holder.close()
+    row = WebhookDelivery.get()
+    assert (row.state, row.attempts, row.last_error) == ("waiting", 0, None)
+    eventually(lambda: deliver() and len(receiver.requests) == 2, 30, "it to be told again")
+    first, second = (json.loads(body) for _, body in receiver.requests)
+    assert first == second and WebhookDelivery.get().state == "delivered"
