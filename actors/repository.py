@@ -10,7 +10,7 @@ from typing import Any
 from pulp_actor.errors import NotFound
 from pulp_actor.models import Repository, RepositoryContent, RepositoryVersion
 from pulp_actor.queue import actor
-from pulp_actor.sync.repair import repair
+from pulp_actor.sync.repair import Found, repair
 from pulp_actor.versions import announce, new_version, version_content, version_facts
 from pulp_actor.versions import delete_version as delete_one_version
 
@@ -77,18 +77,23 @@ def delete_version(version_pk: str) -> None:
 
 
 @actor(name="pulpcore.app.tasks.repository.repair_version", retry_on_loss=True)
-def repair_version(version_pk: str, verify_checksums: bool = True) -> dict[str, Any]:
+def repair_version(version_pk: str, verify_checksums: bool = True) -> dict[str, Any] | None:
     """Look for missing and damaged files of a version, and fetch them again where a remote has them.
 
-    Returns what was found, as `pulp_actor.sync.repair.Found` says.
+    Returns what was found, as `pulp_actor.sync.repair.Found` says, if something could not be repaired; else None, because a
+    client shows a result in place of the task.
     """
-    return asdict(repair(_version(version_pk), verify_checksums=verify_checksums))
+    return _unrepaired(repair(_version(version_pk), verify_checksums=verify_checksums))
 
 
 @actor(name="pulpcore.app.tasks.repository.repair_all_artifacts", retry_on_loss=True)
-def repair_all_artifacts(verify_checksums: bool = True) -> dict[str, Any]:
+def repair_all_artifacts(verify_checksums: bool = True) -> dict[str, Any] | None:
     """As `repair_version`, for every file of the domain."""
-    return asdict(repair(None, verify_checksums=verify_checksums))
+    return _unrepaired(repair(None, verify_checksums=verify_checksums))
+
+
+def _unrepaired(found: Found) -> dict[str, Any] | None:
+    return asdict(found) if found.unrepaired else None
 
 
 def _repository(key: str) -> Repository:

@@ -29,7 +29,7 @@ def stored(path):
 
 
 def test_whole_version_is_left_alone(synced, upstream, task):
-    repair_version(str(synced.id))
+    assert repair_version(str(synced.id)) is None, "a client would show a result in place of the task"
     assert upstream.requests.total() == 0
     assert {code: report.done for code, report in task.reports.items()} == {
         "repair.checked": 5, "repair.missing": 0, "repair.corrupted": 0, "repair.repaired": 0}
