@@ -117,6 +117,7 @@ class ListenHub:
                     for callback in self._callbacks.get(notification.channel, ()):
                         callback(notification.payload)
         finally:
+            self.connected.clear()  # also when it is stopped: what is remembered by its word is not to be relied on now
             conn.close()
 
     def _listen_to_channels(self, conn: Any) -> None:

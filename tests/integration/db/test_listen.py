@@ -6,6 +6,7 @@ import pytest
 
 from pulp_actor.db.connection import connect_raw
 from pulp_actor.db.listen import ListenHub
+from pulp_actor.db.remembered import Remembered
 
 
 @pytest.fixture
@@ -60,3 +61,13 @@ def test_a_lost_connection_is_reported_and_replaced(database):
         heard_until(heard, "fresh")
     finally:
         hub.stop()
+
+
+def test_what_is_remembered_is_not_relied_on_once_the_hub_has_stopped(hub):
+    answers = iter(("first", "second"))
+    memory = Remembered("pulp_test", lambda _key: next(answers))
+    memory.listen(hub)
+    assert hub.connected.wait(10)
+    hub.stop()
+    assert memory.get("key") == "first"
+    assert memory.get("key") == "second"
