@@ -40,6 +40,7 @@ class Browsable:
         data = json.loads(response.data)
         response.data = render(request, response, resource, data, readable=self._readable, ok=ok).encode()
         response.content_type = "text/html; charset=utf-8"
+        response.delete_header("WWW-Authenticate")  # else the browser asks for a password in a window of its own
         response.set_header("Content-Security-Policy", POLICY)
         response.set_header("Referrer-Policy", "same-origin")
 

@@ -53,7 +53,8 @@ def render(
         pages=_pages(request.path, params, data) if listing else None,
         filters=_filters(endpoint.filters, request.path, params) if listing and endpoint is not None else None,
         forms=forms_of(endpoint, operations, request.path, data) if endpoint is not None else [],
-        reads=_reads(operations, request.path), user=user.username if user is not None else None,
+        reads=_reads(operations, request.path), asks_who=response.status_code == 401,
+        user=user.username if user is not None else None,
     )
 
 
@@ -85,6 +86,8 @@ def _title(endpoint: Endpoint | None, data: Any, path: str, response: falcon.Res
         for name in ("name", "username", "relative_path"):
             if isinstance(data.get(name), str) and "pulp_href" in data:
                 return data[name]
+    if response.status_code == 401:
+        return "Log in"
     if endpoint is None:
         return str(response.status)
     return endpoint.tag or "Pulp API"

@@ -5,6 +5,7 @@ Pictures of the pages are left in ``build/browse``.
 
 from __future__ import annotations
 
+import base64
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,9 +28,10 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def visitor(browser: Any, platform: Any) -> Iterator[Visitor]:
-    """An administrator, whose credentials the browser knows."""
-    credentials = {"username": platform.facts.username, "password": platform.facts.password}
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, http_credentials=credentials)
+    """An administrator, whose browser sends the credentials with every request."""
+    credentials = base64.b64encode(f"{platform.facts.username}:{platform.facts.password}".encode()).decode()
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 800}, extra_http_headers={"Authorization": f"Basic {credentials}"})
     yield Visitor(context, platform.api)
     context.close()
 
@@ -151,3 +153,24 @@ def test_a_file_is_uploaded_with_a_form(visitor, platform):
     form.get_by_role("button", name="Upload").click()
     visitor.page.get_by_role("heading", name=path, level=1).wait_for()
     assert platform.client.find("content/file/files/", relative_path=path)["sha256"] in json_of(visitor)
+
+
+def test_somebody_logs_in_where_they_are_and_out_again(browser, platform):
+    context = browser.new_context()
+    somebody = Visitor(context, platform.api)
+    somebody.page.goto(platform.url(f"{REPOSITORIES}?limit=1"))
+    somebody.page.get_by_label("User name").fill(platform.facts.username)
+    somebody.page.get_by_label("Password").fill("a wrong one")
+    somebody.page.get_by_role("button", name="Log in").click()
+    somebody.page.get_by_text("The user name or the password is wrong.").wait_for()
+    somebody.page.get_by_label("Password").fill(platform.facts.password)
+    somebody.page.get_by_role("button", name="Log in").click()
+    somebody.page.get_by_role("heading", name="Repositories: File").wait_for()
+    form = open_form(somebody, "create")
+    name = f"by-session-{next(_numbers)}"
+    form.locator("[name=name]").fill(name)
+    form.get_by_role("button").click()
+    somebody.page.get_by_role("heading", name=name, level=1).wait_for()
+    somebody.page.get_by_role("button", name="Log out").click()
+    somebody.page.get_by_role("heading", name="Log in").wait_for()
+    context.close()

@@ -151,6 +151,18 @@ if (wanted?.matches("details.operation")) { wanted.open = true; wanted.scrollInt
 
 // --- login ----------------------------------------------------------------------------------------------------------
 
+document.querySelector("form.login")?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const { username, password } = event.target.elements, output = event.target.querySelector("output");
+  const bytes = new TextEncoder().encode(`${username.value}:${password.value}`);
+  const headers = { ...JSON_ONLY, "X-Requested-With": "XMLHttpRequest", Authorization: `Basic ${btoa(String.fromCharCode(...bytes))}` };
+  const answer = await fetch(document.body.dataset.login, { method: "POST", headers });
+  if (answer.ok) { location.reload(); return; }
+  output.className = "bad";
+  output.textContent = (await read(answer)).detail ?? `${answer.status} ${answer.statusText}`;
+  password.focus();
+});
+
 document.getElementById("logout")?.addEventListener("click", async () => {
   await fetch(document.body.dataset.login, { method: "DELETE", headers: changing() });
   location.reload();

@@ -14,9 +14,7 @@ LIST, READ = 4, 3
 #: Collection -> why nothing can be made in it here.
 REFUSED = {
     "domains": "they are switched off",
-    **dict.fromkeys((
-        "exporters/core/filesystem", "exporters/core/pulp", "importers/core/pulp", "upstream-pulps",
-    ), "the platform does not have them yet"),
+    **dict.fromkeys(("exporters/core/filesystem", "exporters/core/pulp"), "no folder is allowed"),
 }
 
 load_plugins()
