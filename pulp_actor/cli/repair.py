@@ -23,7 +23,7 @@ NAMED = 10
 @click.argument("repository", required=False)
 @click.option("--version", type=click.IntRange(0), metavar="NUMBER", help="Of the repository. [the latest]")
 @click.option("--quick", is_flag=True, help="Look only whether files are there and have their size; read none.")
-@click.option("--json", "as_json", is_flag=True, help="Print the task's result as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 @connection_options
 def repair(
     repository: str | None, version: int | None, quick: bool, as_json: bool, **platform: Any,
@@ -47,7 +47,8 @@ def repair(
 def run_repair(
     client: Client, repository: str | None, version: int | None, verify: bool, watch: Callable[[Object], None],
 ) -> Object:
-    """Repair, and return the task's result.
+    """Repair, and return what was found: how many files were ``missing``, ``corrupted`` and ``repaired``, as the task's
+    reports count them, and the hrefs of those ``unrepaired``, which its result has where there are any.
 
     Raises:
         NotFound: there is no such repository.
@@ -60,7 +61,10 @@ def run_repair(
             raise NotFound(f"there is no repository {repository!r}")
         at = found["latest_version_href"] if version is None else f"{found['versions_href']}{version}/"
         path = f"{at}repair/"
-    return client.run(path, {"verify_checksums": verify}, watch)["result"]
+    task = client.run(path, {"verify_checksums": verify}, watch)
+    done = {report["code"]: report["done"] for report in task["progress_reports"]}
+    found = {what: done.get(f"repair.{what}", 0) for what in ("missing", "corrupted", "repaired")}
+    return {**found, "unrepaired": (task["result"] or {}).get("unrepaired", [])}
 
 
 def _show(result: Object) -> None:
