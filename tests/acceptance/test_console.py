@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.support.browser import Visitor, chromium, visitor
 from tests.support.console_world import ADDED, REMOVED, World, build_world
@@ -185,13 +186,13 @@ def test_the_keyboard_is_enough(admin: Visitor, world: World) -> None:
     page = admin.page
     page.get_by_role("link", name="Skip to the content").focus()
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.tagName") == "H1"
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
     assert page.get_by_role("link", name="Skip to the content").evaluate("link => link === document.querySelector('a')")
     page.get_by_role("link", name="Repositories").focus()
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Repositories", level=1).wait_for()
-    assert page.title() == "Repositories · pulp-actor"
-    assert page.evaluate("document.activeElement.textContent") == "Repositories"
+    expect(page).to_have_title("Repositories · pulp-actor")
+    expect(page.get_by_role("heading", name="Repositories", level=1)).to_be_focused()
     assert page.locator("[aria-current=page]").inner_text() == "Repositories"
 
 
