@@ -34,11 +34,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
             raise RuntimeError("systemd is not installed; see tests/system-packages.txt")
         pytest.skip("systemd is not installed")
     folder = tmp_path_factory.mktemp("units")
+    (folder / "bin").symlink_to(Path(sys.executable).parent)  # a checkout's path may have spaces, which a unit would quote
     for unit in UNITS.glob("pulp*"):
         text = unit.read_text()
         assert "/opt/pulp-actor/bin/" in text or unit.suffix == ".target"
         (folder / unit.name.replace("@.", "@1.")).write_text(
-            text.replace("/opt/pulp-actor/bin/", f"{Path(sys.executable).parent}/"))
+            text.replace("/opt/pulp-actor/bin/", f"{folder / 'bin'}/"))
     return folder
 
 
