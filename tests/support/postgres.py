@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from api.access.declared import write
-from api.routes import all_endpoints
 from pulp_actor.db import configure, connected, database
 from pulp_actor.db.connection import connect_raw
 from pulp_actor.db.embedded import EmbeddedServer, database_url
@@ -63,7 +61,7 @@ class Server:
             with bound(self.url(TEMPLATE)):
                 migrate()
                 with connected():
-                    write(all_endpoints())
+                    _write_roles()
             self._has_template = True
         yield from self._new(TEMPLATE)
 
@@ -74,6 +72,14 @@ class Server:
             yield self.url(name)
         finally:
             self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _write_roles() -> None:
+    # Not before: the queue's own tests run where there is no API.
+    from api.access.declared import write
+    from api.routes import all_endpoints
+
+    write(all_endpoints())
 
 
 @contextmanager
