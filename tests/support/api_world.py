@@ -182,7 +182,7 @@ class ApiWorld:
         if name.endswith("url") or "repo" in name:
             return f"http://127.0.0.1:9/{number}/"
         if isinstance(field, kinds.Text):
-            return f"{name}-{'aBc'[number]}_{next(self._numbers)}"
+            return f"{name}-{'aBc'[number]}_{next(self._numbers):04}"
         blanks = {"integer": number + 1, "boolean": True, "array": []}
         return blanks.get(field.openapi_type.get("type", ""), {})
 

@@ -51,14 +51,14 @@ def artifact(data: bytes) -> Artifact:
 
 
 def remote(url: str, policy: str = "on_demand", **columns: Any) -> Remote:
-    return Remote.create(type="file.file", name=f"remote {next(_numbers)}", url=url, policy=policy, **columns)
+    return Remote.create(type="file.file", name=f"remote {next(_numbers):06}", url=url, policy=policy, **columns)
 
 
 class Repo:
     """A repository whose versions are made from paths and bytes."""
 
     def __init__(self) -> None:
-        self.row = Repository.create(type="file.file", name=f"repository {next(_numbers)}")
+        self.row = Repository.create(type="file.file", name=f"repository {next(_numbers):06}")
         self.version = RepositoryVersion.create(repository=self.row, number=0, complete=True)
 
     def add(self, files: dict[str, bytes] | None = None, *, remove: tuple[str, ...] = ()) -> RepositoryVersion:
@@ -147,7 +147,7 @@ def fill(repo: Repo, count: int, stored: Artifact, *, flat: bool = False) -> Non
 
 
 def distribute(base_path: str, **columns: Any) -> Distribution:
-    return Distribution.create(type="file.file", name=f"distribution {next(_numbers)}", base_path=base_path, **columns)
+    return Distribution.create(type="file.file", name=f"distribution {next(_numbers):06}", base_path=base_path, **columns)
 
 
 class Client:

@@ -49,7 +49,7 @@ def task() -> Iterator[CurrentTask]:
 def make_repository(connection: Database) -> Callable[..., Repository]:
     def make(**columns: Any) -> Repository:
         resource = registry.by_path("repositories/file/file")
-        return mutations.create(resource, {"name": f"repository {next(_numbers)}", **columns})
+        return mutations.create(resource, {"name": f"repository {next(_numbers):06}", **columns})
 
     return make
 
@@ -57,7 +57,7 @@ def make_repository(connection: Database) -> Callable[..., Repository]:
 @pytest.fixture
 def make_remote(connection: Database, upstream: Upstream) -> Callable[..., Remote]:
     def make(**columns: Any) -> Remote:
-        columns = {"url": upstream.manifest_url, "name": f"remote {next(_numbers)}", **columns}
+        columns = {"url": upstream.manifest_url, "name": f"remote {next(_numbers):06}", **columns}
         return Remote.create(type="file.file", **columns)
 
     return make
