@@ -22,7 +22,9 @@ SELECT source::text, content_id::text FROM imported_unit WHERE source = ANY (%(s
 -- Which of some units of one type are there: (position, key).
 SELECT given.ordinality, unit.content_id
 FROM json_populate_recordset(NULL::{table}, %(units)s::json) WITH ORDINALITY AS given
-JOIN {table} AS unit ON unit.domain_id = %(domain)s::uuid AND {same_key}
+CROSS JOIN LATERAL (  -- one probe of an index for each, as in the sync's statement of this name
+    SELECT unit.content_id FROM {table} AS unit WHERE unit.domain_id = %(domain)s::uuid AND {same_key} OFFSET 0
+) AS unit
 
 -- name: label_units
 -- Give new units their labels, and the key that they have where they come from.

@@ -72,8 +72,10 @@ RETURNING {key}
 -- End the stays of the units of one type that share their key with one that the new version adds.
 UPDATE repository_content AS stay SET version_removed = %(number)s
 FROM repository_content AS added
-JOIN {table} AS new ON new.content_id = added.content_id
-JOIN {table} AS old ON {same_key} AND old.content_id <> new.content_id
+CROSS JOIN LATERAL (
+    SELECT old.* FROM {table} AS new JOIN {table} AS old ON {same_key} AND old.content_id <> new.content_id
+    WHERE new.content_id = added.content_id OFFSET 0
+) AS old
 WHERE added.repository_id = %(repository)s AND added.version_added = %(number)s
   AND stay.repository_id::text = %(repository)s AND stay.content_id = old.content_id AND stay.version_removed IS NULL
   AND stay.version_added < %(number)s
@@ -81,17 +83,20 @@ RETURNING {key}
 
 -- name: rivals
 -- Keys that two of the units that the new version adds claim.
-SELECT {key} FROM repository_content AS added JOIN {table} AS old ON old.content_id = added.content_id
+SELECT {key} FROM repository_content AS added
+CROSS JOIN LATERAL (SELECT * FROM {table} AS unit WHERE unit.content_id = added.content_id OFFSET 0) AS old
 WHERE added.repository_id = %(repository)s AND added.version_added = %(number)s AND added.version_removed IS NULL
 GROUP BY {key} HAVING count(*) > 1 ORDER BY {key} LIMIT 3
 
 -- name: count_added
-SELECT content.type, count(*) FROM repository_content AS stay JOIN content ON content.id = stay.content_id
-WHERE stay.repository_id = %(repository)s AND stay.version_added = %(number)s GROUP BY content.type
+SELECT (SELECT content.type FROM content WHERE content.id = stay.content_id) AS type, count(*)
+FROM repository_content AS stay
+WHERE stay.repository_id = %(repository)s AND stay.version_added = %(number)s GROUP BY 1
 
 -- name: count_removed
-SELECT content.type, count(*) FROM repository_content AS stay JOIN content ON content.id = stay.content_id
-WHERE stay.repository_id = %(repository)s AND stay.version_removed = %(number)s GROUP BY content.type
+SELECT (SELECT content.type FROM content WHERE content.id = stay.content_id) AS type, count(*)
+FROM repository_content AS stay
+WHERE stay.repository_id = %(repository)s AND stay.version_removed = %(number)s GROUP BY 1
 
 -- name: next_number
 UPDATE repository SET next_version = %(number)s + 1, pulp_last_updated = now() WHERE id = %(repository)s

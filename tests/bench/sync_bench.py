@@ -163,9 +163,11 @@ class Bench:
         process.start()
         child.close()
         try:
-            return parent.recv()
+            measured: Measured = parent.recv()
         finally:
             process.join()
+        print(f"  {name}: {measured['wall']:.2f} s", flush=True)
+        return measured
 
 
 FILL_CONTENT = """
