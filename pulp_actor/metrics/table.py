@@ -60,8 +60,8 @@ TASKS_ENDED = _counter(
     "Runs of tasks by how they ended: completed, failed, canceled, skipped or returned (to be tried again).",
     "actor", "outcome")
 LOCK_WAIT = _times(
-    "pulp_task_lock_wait_seconds", "Time from a task's creation until it held all its locks, for tasks that have some.",
-    TASK_TIMES)
+    "pulp_task_lock_wait_seconds",
+    "Time for which a task with locks stood in line until it held them all; a delay before that does not count.", TASK_TIMES)
 QUEUE_WAIT = _times(
     "pulp_task_queue_wait_seconds", "Time for which a task that could have run waited for a worker.", TASK_TIMES)
 LEASES_LOST = _counter(

@@ -23,7 +23,7 @@ class Metering(Middleware):
         self._started[message.message_id] = time.perf_counter()
         if isinstance(message, TaskMessage):
             claim = message.claim
-            if claim.attempt == 1 and claim.lock_wait is not None:
+            if claim.lock_wait is not None:
                 LOCK_WAIT.observe(claim.lock_wait)
             if claim.queue_wait is not None:
                 QUEUE_WAIT.observe(claim.queue_wait)

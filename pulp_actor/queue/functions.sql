@@ -423,7 +423,8 @@ BEGIN
         RETURN false;
     END IF;
     PERFORM task_lock(t.exclusive, t.shared);
-    UPDATE task SET eta = NULL WHERE id = p_task AND state || '' = 'waiting' AND eta IS NOT NULL;
+    UPDATE task SET eta = NULL, pulp_last_updated = clock_timestamp()
+    WHERE id = p_task AND state || '' = 'waiting' AND eta IS NOT NULL;
     IF NOT FOUND THEN
         RETURN false;
     END IF;

@@ -21,11 +21,12 @@ VALUES (%s, %s, %s, %s, %s, %s, true, %s, %s, %s, %s, coalesce(%s, '00000000-000
 SELECT * FROM task_claim(%s, %s)
 
 -- name: claim_timed
--- As claim, with the seconds that the task waited for its locks (null: it has none) and for a worker.
+-- As claim, with the seconds that the task waited for its locks (null: it has none) and for a worker. The row is seen as it
+-- was before this statement: that of a waiting task was last updated when it got in line (dispatched, returned or due).
 SELECT c.*, t.waits[1], t.waits[2] FROM task_claim(%s, %s) AS c
 LEFT JOIN LATERAL (
     SELECT ARRAY[
-        CASE WHEN exclusive <> '{}' OR shared <> '{}' THEN extract(epoch FROM unblocked_at - pulp_created) END,
+        CASE WHEN exclusive <> '{}' OR shared <> '{}' THEN extract(epoch FROM unblocked_at - pulp_last_updated) END,
         extract(epoch FROM clock_timestamp() - unblocked_at)]::float[] AS waits
     FROM task WHERE id = c.task_id
 ) AS t ON true
@@ -45,7 +46,7 @@ SELECT c.*, t.waits[1], t.waits[2] FROM task_finish_and_claim(%s, %s, %s, %s, %s
 LEFT JOIN LATERAL (
     SELECT ARRAY[
         CASE WHEN exclusive <> '{}' OR shared <> '{}' THEN
-            extract(epoch FROM coalesce(unblocked_at, clock_timestamp()) - pulp_created) END,
+            extract(epoch FROM coalesce(unblocked_at, clock_timestamp()) - pulp_last_updated) END,
         extract(epoch FROM clock_timestamp() - coalesce(unblocked_at, clock_timestamp()))]::float[] AS waits
     FROM task WHERE id = c.task_id
 ) AS t ON true
