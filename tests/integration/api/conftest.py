@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from api.app import make_app
 from pulp_actor.db import connected
 from pulp_actor.db import database as pool
 from pulp_actor.identifiers import api_prefix
-from pulp_actor.models import User
+from pulp_actor.models import Role, RoleAssignment, User
 from pulp_actor.security.encryption import keyring
 from pulp_actor.security.passwords import hash_password
 from pulp_actor.settings import settings
@@ -101,6 +101,34 @@ def api(app: Any, admin: None) -> Client:
 @pytest.fixture
 def anonymous(app: Any, admin: None) -> Client:
     return Client(app, "")
+
+
+def give(username: str, role: str | None, **place: Any) -> None:
+    """Make a user, perhaps, and give them a built-in role: everywhere, or in a ``place``."""
+    with connected():
+        user, _ = User.get_or_create(username=username, defaults={"password": PASSWORD_HASH})
+        if role:
+            RoleAssignment.create(role=Role.get(Role.name == role), user=user.id, **place)
+
+
+def on(repository: dict[str, Any]) -> dict[str, str]:
+    """The place that a repository is."""
+    return {"object_type": "file.filerepository", "object_key": repository["pulp_href"].split("/")[-2]}
+
+
+def key_of(api: Client, username: str) -> int:
+    """The key of the user of that name."""
+    return api.get("users/", f"username={username}").json["results"][0]["id"]
+
+
+@pytest.fixture
+def member(app: Any, api: Client) -> Callable[..., Client]:
+    """Makes clients of users with a role."""
+    def make(username: str, role: str | None = None, **place: Any) -> Client:
+        give(username, role, **place)
+        return Client(app, username)
+
+    return make
 
 
 @pytest.fixture(scope="module")

@@ -2,52 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
-
-from api.routes import all_endpoints
 from pulp_actor.db import connected
 from pulp_actor.domains import DEFAULT_DOMAIN_ID
-from pulp_actor.models import (
-    AccessToken,
-    DetailContent,
-    Domain,
-    Group,
-    GroupMember,
-    Repository,
-    Role,
-    RoleAssignment,
-    User,
-)
+from pulp_actor.models import Domain, GroupMember, Repository, User
 from pulp_actor.models.base import utcnow
 from pulp_actor.queue import dispatch
 from pulp_actor.queue.models import TaskGroup
 from pulp_actor.settings import settings
 from pulp_actor.versions import new_version
-from tests.integration.api.conftest import PASSWORD_HASH, Client, counted_queries
+from tests.integration.api.conftest import give, key_of, on
 
 REPOSITORIES = "repositories/file/file/"
-
-
-def give(username, role, **place):
-    """Make a user, perhaps, and give them a built-in role."""
-    with connected():
-        user, _ = User.get_or_create(username=username, defaults={"password": PASSWORD_HASH})
-        if role:
-            RoleAssignment.create(role=Role.get(Role.name == role), user=user.id, **place)
-
-
-def on(repository):
-    return {"object_type": "file.filerepository", "object_key": repository["pulp_href"].split("/")[-2]}
-
-
-@pytest.fixture
-def member(app, api):
-    """Makes clients of users with a role."""
-    def make(username, role=None, **place):
-        give(username, role, **place)
-        return Client(app, username)
-
-    return make
 
 
 def names(answer):
@@ -93,22 +58,6 @@ def test_a_role_in_the_domain_or_everywhere_reaches_all(api, member):
         assert client.get("repositories/").json["count"] == 2
 
 
-def test_roles_are_given_seen_and_taken_away(api, member):
-    ann = member("ann", "file.filerepository_creator")
-    bob = member("bob")
-    href = ann.made(REPOSITORIES, {"name": "ann's"})["pulp_href"]
-    assert ann.get(f"{href}list_roles/").json["roles"] == [
-        {"role": "file.filerepository_owner", "users": ["ann"], "groups": []}]
-    body = {"role": "file.filerepository_viewer", "users": ["bob"]}
-    assert ann.post(f"{href}add_role/", body).status_code == 201
-    assert bob.get(href).status_code == 200
-    assert ann.post(f"{href}remove_role/", body).status_code == 201
-    assert bob.get(href).status_code == 404
-    for wrong in ({"role": "nonsense", "users": ["bob"]}, {"role": "file.filerepository_viewer", "users": ["nobody"]},
-                  {"role": "file.filerepository_viewer"}, {"role": "core.task_owner", "users": ["bob"]}):
-        assert ann.post(f"{href}add_role/", wrong).status_code == 400, wrong
-
-
 def test_a_group_s_role_is_its_members(api, member):
     bob = member("bob")
     repository = api.made(REPOSITORIES, {"name": "shared"})
@@ -119,86 +68,6 @@ def test_a_group_s_role_is_its_members(api, member):
     body = {"role": "file.filerepository_owner", "groups": ["team"]}
     assert api.post(f"{repository['pulp_href']}add_role/", body).status_code == 201
     assert bob.patch(repository["pulp_href"], {"description": "ours"}).status_code in (200, 202)
-
-
-def test_nobody_gives_more_than_they_have(api, member):
-    ann = member("ann", "file.filerepository_creator")
-    href = ann.made(REPOSITORIES, {"name": "ann's"})["pulp_href"]
-    with connected():
-        Role.create(name="wide", permissions=["core.delete_task", "file.view_filerepository"])
-    wide = {"role": "wide", "users": ["ann"]}
-    assert ann.post(f"{href}add_role/", wide).status_code == 403
-    assert api.post(f"{href}add_role/", wide).status_code == 201
-    maker = member("maker", "core.role_creator")
-    assert maker.post("roles/", {"name": "mine", "permissions": ["core.add_role"]}).status_code == 201
-    assert maker.post("roles/", {"name": "more", "permissions": ["file.view_filerepository"]}).status_code == 403
-    give("maker", "core.role_owner")
-    mine = maker.get("roles/", "name=mine").json["results"][0]
-    assert maker.patch(mine["pulp_href"], {"permissions": ["core.delete_domain"]}).status_code == 403
-    manager = member("manager", "auth.user_owner")
-    me = manager.get("users/", "username=manager").json["results"][0]["pulp_href"]
-    assert manager.post(f"{me}roles/", {"role": "auth.user_viewer"}).status_code == 201
-    assert manager.post(f"{me}roles/", {"role": "file.filerepository_owner"}).status_code == 403
-    assert manager.post(f"{me}roles/", {"role": "file.filerepository_owner", "content_object": href}).status_code == 400
-
-
-def test_who_manages_users_cannot_become_one_who_may_do_more(api, member):
-    manager = member("manager", "auth.user_owner")
-    member("ann", "file.filerepository_creator")
-    users = {one["username"]: one["pulp_href"] for one in manager.get("users/").json["results"]}
-    for name in ("admin", "ann"):
-        assert manager.patch(users[name], {"password": "a new password"}).status_code == 403
-        assert manager.delete(users[name]).status_code == 403
-    member("peer")
-    peer = manager.get("users/", "username=peer").json["results"][0]["pulp_href"]
-    assert manager.patch(peer, {"password": "a new passphrase"}).status_code == 200
-
-
-def test_who_manages_a_group_cannot_join_one_that_may_do_more(api, member):
-    owner = member("owner", "core.group_creator")
-    group = owner.made("groups/", {"name": "team"})
-    assert owner.post(f"{group['pulp_href']}users/", {"username": "owner"}).status_code == 201
-    assert owner.delete(f"{group['pulp_href']}users/{_key(api, 'owner')}/").status_code == 204
-    body = {"role": "file.filerepository_owner", "content_object": None}
-    assert owner.post(f"{group['pulp_href']}roles/", body).status_code == 403
-    assert api.post(f"{group['pulp_href']}roles/", body).status_code == 201
-    assert owner.post(f"{group['pulp_href']}users/", {"username": "owner"}).status_code == 403
-
-
-def _key(api, username):
-    return api.get("users/", f"username={username}").json["results"][0]["id"]
-
-
-def test_built_in_roles_stay_as_they_are(api):
-    role = api.get("roles/", "name=file.filerepository_owner").json["results"][0]
-    assert role["locked"]
-    assert "file.sync_filerepository" in role["permissions"]
-    assert api.patch(role["pulp_href"], {"permissions": []}).status_code == 403
-    assert api.delete(role["pulp_href"]).status_code == 403
-    assert api.post("roles/", {"name": "odd", "permissions": ["no.such_thing"]}).status_code == 400
-    ours = api.get("roles/", "for_object_type=file.filerepository&locked=true").json["results"]
-    assert {one["name"] for one in ours} == {
-        f"file.filerepository_{end}" for end in ("creator", "owner", "viewer")}
-    assert "core.rbaccontentguard_downloader" in names(
-        api.get("roles/", "contains_permission=core.download_rbaccontentguard"))
-
-
-def test_the_roles_of_a_user_are_listed_read_and_taken_away(api, member):
-    member("bob")
-    repository = api.made(REPOSITORIES, {"name": "r"})
-    path = f"users/{_key(api, 'bob')}/roles/"
-    one = api.made(path, {"role": "file.filerepository_viewer", "content_object": repository["pulp_href"]})
-    assert one["content_object"] == repository["pulp_href"] and one["content_object_prn"] == repository["prn"]
-    assert one["permissions"] == ["file.view_filerepository"]
-    everywhere = api.made(path, {"role": "file.filerepository_creator", "content_object": None})
-    assert api.get(one["pulp_href"]).json == one
-    assert api.get(path, f"content_object={repository['pulp_href']}").json["results"] == [one]
-    assert api.get(path, "content_object=null").json["results"] == [everywhere]
-    assert api.get(path, f"prn__in={one['prn']}").json["count"] == 1
-    assert api.post(path, {"role": "file.filerepository_creator", "content_object": None}).status_code == 400
-    assert api.delete(one["pulp_href"]).status_code == 204
-    assert api.get(path).json["count"] == 1
-    assert api.get("users/999999/roles/").status_code == 404
 
 
 def test_a_domain_s_owner_owns_nothing_in_another_one(api, member):
@@ -309,7 +178,7 @@ def test_everybody_sees_their_own_tasks_and_the_admin_all(api, member):
     assert api.get("tasks/").json["count"] == 2
     assert ann.get(tasks["bob"]).status_code == 404
     task = ann.get(tasks["ann"]).json
-    assert task["created_by"].endswith(f"/users/{_key(api, 'ann')}/")
+    assert task["created_by"].endswith(f"/users/{key_of(api, 'ann')}/")
     assert ann.get(task["created_by"]).json["username"] == "ann"
     assert ann.get(f"{tasks['ann']}list_roles/").json["roles"] == [
         {"role": "core.task_owner", "users": ["ann"], "groups": []}]
@@ -339,148 +208,3 @@ def test_whoever_asked_for_all_tasks_of_a_group_may_cancel_it(api, member):
 
 def _task(group, user):
     dispatch("pulpcore.app.tasks.orphan.orphan_cleanup", kwargs={}, created_by=user, task_group=group.id)
-
-
-# --- policies ----------------------------------------------------------------------------------------------------------
-
-@pytest.fixture
-def policy(api):
-    def read(name):
-        return api.get("access_policies/", f"viewset_name={name}").json["results"][0]
-
-    return read
-
-
-def test_a_policy_is_customized_and_reset(api, member, policy):
-    default = policy("repositories/file/file")
-    assert not default["customized"]
-    assert default["creation_hooks"] == default["permissions_assignment"] == [
-        {"function": "add_roles_for_object_creator", "parameters": {"roles": ["file.filerepository_owner"]}}]
-    ann = member("ann")
-    assert ann.post(REPOSITORIES, {"name": "r"}).status_code == 403
-    statements = [*default["statements"], {"action": ["create"], "principal": "authenticated", "effect": "allow"}]
-    body = {"statements": statements, "creation_hooks": [
-        {"function": "add_roles_for_users", "parameters": {"roles": ["file.filerepository_viewer"], "users": ["ann"]}},
-        {"function": "add_roles_for_groups", "parameters": {"roles": "file.filerepository_owner", "groups": ["team"]}}]}
-    with connected():
-        Group.create(name="team")
-    assert api.patch(default["pulp_href"], body).json["customized"]
-    repository = ann.made(REPOSITORIES, {"name": "r"})
-    assert ann.patch(repository["pulp_href"], {"description": "x"}).status_code == 403
-    assert api.get(f"{repository['pulp_href']}list_roles/").json["roles"] == [
-        {"role": "file.filerepository_owner", "users": [], "groups": ["team"]},
-        {"role": "file.filerepository_viewer", "users": ["ann"], "groups": []}]
-    assert api.post(f"{default['pulp_href']}reset/").json["statements"] == default["statements"]
-    assert ann.post(REPOSITORIES, {"name": "s"}).status_code == 403
-
-
-def test_what_a_policy_denies_is_denied(api, member, policy):
-    bob = member("bob", "file.filerepository_owner")
-    repository = api.made(REPOSITORIES, {"name": "r"})
-    default = policy("repositories/file/file")
-    deny = {"action": "destroy", "principal": f"id:{_key(api, 'bob')}", "effect": "deny"}
-    assert api.patch(default["pulp_href"], {"statements": [*default["statements"], deny]}).status_code == 200
-    assert bob.delete(repository["pulp_href"]).status_code == 403
-    assert bob.get(repository["pulp_href"]).status_code == 200
-
-
-def test_a_policy_can_open_a_list_to_everybody(api, anonymous, member, policy):
-    api.made(REPOSITORIES, {"name": "r"})
-    ann = member("ann")
-    found = policy("repositories/file/file")
-    assert ann.get(REPOSITORIES).json["count"] == 0
-    assert api.patch(found["pulp_href"], {"queryset_scoping": {}}).status_code == 200
-    assert ann.get(REPOSITORIES).json["count"] == 1
-
-
-@pytest.mark.parametrize("statement", [
-    {"action": "list", "principal": "*"},
-    {"action": "explode", "principal": "*", "effect": "allow"},
-    {"action": "list", "principal": "everyone", "effect": "allow"},
-    {"action": "list", "principal": "*", "effect": "maybe"},
-    {"action": "list", "principal": "*", "effect": "allow", "condition": "os.system:ls"},
-    {"action": "list", "principal": "*", "effect": "allow", "condition": "has_model_perms"},
-    {"action": "list", "principal": "*", "effect": "allow", "condition": "has_model_perms:no.such_permission"},
-    {"action": "list", "principal": "*", "effect": "allow", "condition": {"a": 1}},
-    {"action": "list", "principal": "*", "effect": "allow", "condition_expression": "true"},
-    {"action": [["list"]], "principal": "*", "effect": "allow"},
-    {"action": "list", "principal": [1], "effect": "allow"},
-])
-def test_a_statement_that_means_nothing_is_refused(api, policy, statement):
-    found = policy("repositories/file/file")
-    assert api.patch(found["pulp_href"], {"statements": [statement]}).status_code == 400
-    assert not policy("repositories/file/file")["customized"]
-
-
-@pytest.mark.parametrize("change", [
-    {"creation_hooks": [{"function": "os.system", "parameters": {"roles": "x"}}]},
-    {"creation_hooks": [{"function": "add_roles_for_users", "parameters": {"roles": "x"}}]},
-    {"permissions_assignment": [{"parameters": {}}]},
-    {"queryset_scoping": {"function": "os.system"}},
-])
-def test_a_hook_or_scoping_that_is_not_there_is_refused(api, policy, change):
-    found = policy("repositories/file/file")
-    assert api.patch(found["pulp_href"], change).status_code == 400
-
-
-def test_only_an_admin_changes_policies(member, policy):
-    found = policy("tasks")
-    ann = member("ann", "core.role_owner")
-    assert ann.get(found["pulp_href"]).status_code == 200
-    assert ann.patch(found["pulp_href"], {"statements": []}).status_code == 403
-    assert ann.post(f"{found['pulp_href']}reset/").status_code == 403
-
-
-def test_a_guard_shows_who_may_pass(api, member):
-    member("bob")
-    guard = api.made("contentguards/core/rbac/", {"name": "guard"})["pulp_href"]
-    api.post(f"{guard}add_role/", {"role": "core.rbaccontentguard_downloader", "users": ["bob"]})
-    shown = api.get(guard).json
-    assert {one["username"] for one in shown["users"]} >= {"bob"}
-    assert shown["groups"] == []
-
-
-# --- cost --------------------------------------------------------------------------------------------------------------
-
-PERMISSION_TABLES = ("role_assignment", "access_policy")
-
-
-@pytest.mark.parametrize("path", ["repositories/file/file/", "repositories/", "content/", "tasks/", "publications/"])
-def test_permissions_cost_at_most_two_queries_whatever_is_listed(api, member, path):
-    ann = member("ann", "file.filerepository_creator")
-    counts = []
-    for number in range(3):
-        ann.made(REPOSITORIES, {"name": f"r{number}"})
-        with counted_queries() as queries:
-            assert ann.get(path).status_code == 200
-        counts.append(len(queries))
-        separate = [one for one in queries if any(table in one for table in PERMISSION_TABLES)]
-        assert len([one for one in separate if "LIMIT" not in one and "count(*)" not in one]) <= 2, queries
-    assert len(set(counts[1:])) == 1
-    with counted_queries() as queries:
-        api.get(path)
-    assert not [one for one in queries[1:] if any(table in one for table in PERMISSION_TABLES)]
-
-
-def test_permissions_on_an_object_cost_at_most_two_queries(api, member):
-    ann = member("ann", "file.filerepository_creator")
-    href = ann.made(REPOSITORIES, {"name": "r"})["pulp_href"]
-    with counted_queries() as queries:
-        assert ann.get(href).status_code == 200
-    about = [one for one in queries[1:] if any(table in one for table in PERMISSION_TABLES)]
-    assert len(about) <= 2, queries
-    with counted_queries() as queries:
-        assert api.get(href).status_code == 200
-    assert len(queries) == 2  # who asks, and the object
-
-
-def test_the_roles_on_every_kind_of_object_go_with_it(database):
-    """The table of each kind that somebody can make, and so own, takes its roles along; a new one must, too."""
-    made = {
-        one.resource.model._meta.table_name for one in all_endpoints() if one.resource is not None
-        and not issubclass(one.resource.model, DetailContent | AccessToken)
-        and one.owner is None and any(operation.action == "create" for operation in one.operations)
-    }
-    with connected():
-        rows = database.execute_sql("SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'roles_gone'")
-        assert made <= {name for (name,) in rows.fetchall()}
