@@ -151,6 +151,11 @@ class Call:
         assert self.endpoint.resource is not None
         return mutations.get(self.endpoint.resource, self.keys[self.endpoint.keys[-1].name])
 
+    def owner(self) -> Any:
+        """The model row of the object around those of the endpoint, which the first key names. Raises NotFound."""
+        assert self.endpoint.owner is not None
+        return mutations.get(self.endpoint.owner, self.guarded_key)
+
     @property
     def url(self) -> str:
         """The request's own address, without its query."""

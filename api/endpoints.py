@@ -122,7 +122,6 @@ class Endpoint:
         known_count: the number of rows that a list's parameters select, where it is known without counting.
         filters: what the list can be filtered and ordered by.
         keys: the variable parts of an object's path, outermost first. All but the last stand in ``path``.
-        parent: whether the object that the outer keys name exists; None where there is none to ask for.
         listed: whether the root endpoint names it.
         item_path: an object's path, where it is not the collection's with the last key behind it.
         href_name: what the OpenAPI document calls an object's href, where that does not follow from the schema's name.
@@ -142,7 +141,6 @@ class Endpoint:
     known_count: Callable[[Mapping[str, Sequence[str]]], int | None] | None = None
     filters: FilterSet = field(default_factory=FilterSet)
     keys: Sequence[Key] = ()
-    parent: Callable[[Mapping[str, str]], bool] | None = None
     listed: bool = True
     item_path: str = ""
     href_name: str = ""

@@ -173,11 +173,11 @@ def _assign(column: str, call: Call) -> Answer:
     if resource is not None and not _is_about(role, resource):
         raise refuse("role", "No permission of this role is about such an object.")
     refuse_more_than_own(call.account, role.permissions, **place)
-    columns = {"domain": place.get("domain"), "object_key": place.get("key")}
+    columns = {"domain": place.get("domain"), "object_key": place.get("key"), column: call.owner()}
     try:
         with transaction():
             row = RoleAssignment.create(
-                role=role, object_type=resource.prn if resource else None, **columns, **{column: call.guarded_key})
+                role=role, object_type=resource.prn if resource else None, **columns)
     except IntegrityError:
         raise refuse("non_field_errors", "This role is had there already.") from None
     return created(call, row.id)
@@ -225,7 +225,6 @@ def assignments_endpoint(owner: ResourceType, schema: type[UserRoleSchema]) -> E
         path=f"{owner.path}/{{{kind}_pk}}/roles", tag=f"{owner.path.title()}: Roles", schema=schema, listed=False,
         rows=assignment_rows, owner=owner, href_name="auth_users_user_role" if owner is USER else "groups_group_role",
         keys=[Key(f"{kind}_pk", column, Integer()), Key("pulp_id", RoleAssignment.id, Identifier())],
-        parent=lambda keys: owner.model.select().where(owner.model.id == keys[f"{kind}_pk"]).exists(),
         filters=FilterSet(
             [
                 custom("prn__in", _keys_at_end, many=True), custom("pulp_href__in", _keys_at_end, many=True),

@@ -19,7 +19,7 @@ from api.schemas.fields import INDEXED_LIMIT, Boolean, Choice, Json, ListOf, Row
 from api.schemas.references import Reference, References, show_href
 from pulp_actor.errors import PulpActorError
 from pulp_actor.identifiers import ResourceType, href, href_of, registry, version_href
-from pulp_actor.models import Export, Exporter, Publication, Repository, RepositoryVersion, mutations
+from pulp_actor.models import Export, Exporter, Publication, Repository, RepositoryVersion
 from pulp_actor.models.resources import FILESYSTEM_EXPORT, FILESYSTEM_EXPORTER, PULP_EXPORT, PULP_EXPORTER
 from pulp_actor.queue.models import Task
 from pulp_actor.security.outbound import check_export_path
@@ -176,13 +176,10 @@ def export_rows(type_: str | None) -> Select:
 
 
 def _exports(parent: ResourceType, resource: ResourceType, schema: type[ExportSchema], tag: str, run: Any) -> Endpoint:
-    def there_is(keys: Any) -> bool:
-        return Exporter.select().where(Exporter.id == keys["exporter_pk"], Exporter.type == parent.type).exists()
-
     name = schema.wire_name.removesuffix("Export").lower()
     return Endpoint(
         path=f"{parent.path}/{{exporter_pk}}/exports", tag=tag, schema=schema, resource=resource, listed=False,
-        owner=parent, rows=partial(export_rows, resource.type), parent=there_is, href_name=f"{name}_{name}_export",
+        owner=parent, rows=partial(export_rows, resource.type), href_name=f"{name}_{name}_export",
         filters=FilterSet([], {}, newest_first(Export), query_language=False),
         keys=[Key("exporter_pk", Export.exporter), Key("pulp_id", Export.id)],
         operations=[
@@ -192,13 +189,8 @@ def _exports(parent: ResourceType, resource: ResourceType, schema: type[ExportSc
     )
 
 
-def _exporter_of(call: Call, resource: ResourceType) -> Any:
-    """The exporter that the path names. Raises NotFound."""
-    return mutations.get(resource, call.keys["exporter_pk"])
-
-
 def _export_files(call: Call) -> Answer:
-    exporter = _exporter_of(call, FILESYSTEM_EXPORTER)
+    exporter = call.owner()
     data = call.read()
     publication: Publication | None = data.get("publication")
     version: RepositoryVersion = data.get("repository_version") or publication.repository_version  # type: ignore[union-attr]
@@ -215,7 +207,7 @@ def _export_files(call: Call) -> Answer:
 
 
 def _export_archive(call: Call) -> Answer:
-    exporter = _exporter_of(call, PULP_EXPORTER)
+    exporter = call.owner()
     data = call.read()
     repositories = _repositories_of(exporter)
     versions = _one_each(data.get("versions") or [], repositories, "versions")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
+import falcon
 from marshmallow import ValidationError as MarshmallowError
 from peewee import Select
 
@@ -20,13 +22,14 @@ from api.schemas.nested import Object
 from api.schemas.references import show_href
 from pulp_actor.db import transaction
 from pulp_actor.errors import PulpActorError
-from pulp_actor.identifiers import href_of
-from pulp_actor.models import Import, Importer, mutations
+from pulp_actor.identifiers import href_of, registry
+from pulp_actor.models import Import, Importer
 from pulp_actor.models.resources import PULP_IMPORT, PULP_IMPORTER, TASK_GROUP
 from pulp_actor.queue.groups import task_group
 from pulp_actor.queue.models import Task
+from pulp_actor.security.permissions import may, permission_name
 from pulp_actor.transfer.hrefs import import_href
-from pulp_actor.transfer.importing import Verdict, check_import, destinations, opened
+from pulp_actor.transfer.importing import Destination, Verdict, check_import, destinations, opened
 
 IMPORT_TASK = "pulpcore.app.tasks.importer.pulp_import"
 
@@ -96,7 +99,7 @@ class ImportCheckResult(WireSchema):
 
 
 def _import(call: Call) -> Answer:
-    importer: Any = mutations.get(PULP_IMPORTER, call.keys["importer_pk"])
+    importer = call.owner()
     data = call.read()
     create = data["create_repositories"]
     try:
@@ -104,11 +107,24 @@ def _import(call: Call) -> Answer:
             plan = destinations(importer, archive.manifest, create_repositories=create)
     except PulpActorError as error:
         raise refuse("toc" if "toc" in data else "path", f"{error}.") from None
+    _check_allowed(call, plan)
     here = [one.repository for one in plan if not one.new]
     kwargs = {"importer_pk": str(importer.id), "params": data, "repositories": [str(row.id) for row in here]}
     with transaction(), task_group(f"Import of {data.get('path') or data.get('toc')}") as group:
         call.dispatch(IMPORT_TASK, kwargs, exclusive=[importer, *here], task_group=group)
     return Answer(202, {"task_group": href_of(TASK_GROUP, group)})
+
+
+def _check_allowed(call: Call, plan: Sequence[Destination]) -> None:
+    """Raises HTTPForbidden unless the user may change the content of every repository that an archive goes into, and make
+    those that are new: whoever may use an importer may not for that reason change what is somebody else's."""
+    assert call.account is not None
+    for one in plan:
+        resource = registry.of(one.repository)
+        permission = permission_name(resource, "add" if one.new else "modify_content")
+        if not may(call.account, permission, resource, one.repository.id):
+            raise falcon.HTTPForbidden(
+                description=f"For the repository {one.repository.name!r} you need the permission {permission}.")
 
 
 def _check(call: Call) -> Answer:
@@ -138,10 +154,6 @@ def _importer_rows() -> Select:
     return Importer.select(*columns(Importer))
 
 
-def _there_is(keys: Any) -> bool:
-    return Importer.select().where(Importer.id == keys["importer_pk"]).exists()
-
-
 def importer_endpoints() -> list[Endpoint]:
     return [
         Endpoint(
@@ -153,8 +165,7 @@ def importer_endpoints() -> list[Endpoint]:
         ),
         Endpoint(
             path=f"{PULP_IMPORTER.path}/{{importer_pk}}/imports", tag="Importers: Pulp Imports", schema=ImportSchema,
-            listed=False, href_name="pulp_pulp_import", resource=PULP_IMPORT, rows=Import.select, parent=_there_is,
-            owner=PULP_IMPORTER,
+            listed=False, href_name="pulp_pulp_import", resource=PULP_IMPORT, rows=Import.select, owner=PULP_IMPORTER,
             filters=FilterSet([], {}, newest_first(Import), query_language=False),
             keys=[Key("importer_pk", Import.importer), Key("pulp_id", Import.id)],
             operations=[

@@ -37,7 +37,6 @@ from api.schemas.common import AsyncOperation, Repair
 from api.schemas.fields import INDEXED_LIMIT, Boolean, Identifier, Integer, Json, Labels, ListOf, Row, Text
 from api.schemas.nested import Object
 from api.schemas.references import Href, Reference, References, find_object, show_version_href
-from pulp_actor.domains import of_current_domain
 from pulp_actor.errors import NotFound
 from pulp_actor.identifiers import ResourceType, api_prefix, href_of, prn_of, registry, version_href
 from pulp_actor.models import Content, DetailContent, Remote, Repository, RepositoryContent, RepositoryVersion
@@ -253,15 +252,11 @@ def version_endpoint(
     resource: ResourceType, *, tag: str, component: str, href_name: str, operations: Sequence[Operation] = (),
 ) -> Endpoint:
     """The versions below the repositories of one type, with further ``operations``; ``href_name``: see `Endpoint`."""
-    def there_is(keys: Mapping[str, Any]) -> bool:
-        return of_current_domain(Repository.select().where(
-            Repository.id == keys["repository_pk"], Repository.type == resource.type)).exists()
-
     return Endpoint(
         path=f"{resource.path}/{{repository_pk}}/versions", tag=tag, component=component,
         schema=RepositoryVersionSchema, rows=partial(version_rows, resource.type), resource=REPOSITORY_VERSION,
         owner=resource,
-        filters=version_filters(), parent=there_is, listed=False, href_name=href_name,
+        filters=version_filters(), listed=False, href_name=href_name,
         keys=[
             Key("repository_pk", RepositoryVersion.repository, Identifier()),
             Key("number", RepositoryVersion.number, Integer(minimum=0)),

@@ -23,6 +23,7 @@ from pulp_actor.db import transaction
 from pulp_actor.models import AccessToken, User
 from pulp_actor.models.base import utcnow
 from pulp_actor.models.resources import ACCESS_TOKEN
+from pulp_actor.security.permissions import permission_name
 from pulp_actor.security.tokens import make_token
 
 
@@ -68,6 +69,8 @@ def _create(call: Call) -> Answer:
 
 def _revoke(call: Call) -> Answer:
     assert call.account is not None
+    if not call.account.in_scope(permission_name(ACCESS_TOKEN, "delete")):
+        raise falcon.HTTPForbidden(description="This token may not revoke any.")
     row = call.row()
     if row["user_id"] != call.account.id and not call.account.is_unlimited:
         raise falcon.HTTPForbidden(description="This is somebody else's token.")

@@ -21,7 +21,7 @@ from api.schemas.nested import Object
 from api.schemas.references import show_href, show_prn
 from pulp_actor.errors import ValidationError
 from pulp_actor.identifiers import href_of, prn_of
-from pulp_actor.models import Group, GroupMember, User, mutations
+from pulp_actor.models import Group, GroupMember, User
 from pulp_actor.models.resources import GROUP, USER
 from pulp_actor.security.passwords import hash_password, password_faults
 from pulp_actor.security.permissions import beyond_holder
@@ -152,12 +152,12 @@ def _add_member(call: Call) -> Answer:
     user = User.get_or_none(User.username == data["username"])
     if user is None:
         raise refuse("username", "There is no such user.")
-    group = mutations.get(GROUP, call.keys["group_pk"])
+    group = call.owner()
     assert call.account is not None
-    missing = beyond_holder(call.account, group=group.get_id())
+    missing = beyond_holder(call.account, group=group.id)
     if missing:
         raise falcon.HTTPForbidden(description=f"Members of this group may do what you may not: {missing}.")
-    GroupMember.insert(group=group.get_id(), user=user.id).on_conflict_ignore().execute()
+    GroupMember.insert(group=group.id, user=user.id).on_conflict_ignore().execute()
     return created(call, user.id)
 
 
@@ -187,7 +187,6 @@ def group_endpoints() -> list[Endpoint]:
             owner=GROUP,
             href_name="groups_user",
             keys=[Key("group_pk", GroupMember.group, Integer(), {"type": "string"}), Key("id", User.id, Integer())],
-            parent=lambda keys: Group.select().where(Group.id == keys["group_pk"]).exists(),
             filters=FilterSet([], {}, [User.id], query_language=False),
             operations=[
                 listing(), Operation("create", "POST", _add_member, request=GroupUser, responses={201: "object"}),

@@ -90,10 +90,6 @@ def _redeliver(call: Call) -> Answer:
     return Answer(200, call.endpoint.wire.show(call.row()))
 
 
-def _there_is(keys: Any) -> bool:
-    return Webhook.select().where(Webhook.id == keys["webhook_pk"]).exists()
-
-
 def webhook_endpoints() -> list[Endpoint]:
     return [
         Endpoint(
@@ -105,8 +101,7 @@ def webhook_endpoints() -> list[Endpoint]:
         ),
         Endpoint(
             path=f"{WEBHOOK.path}/{{webhook_pk}}/deliveries", tag="Webhooks: Deliveries", component="actor",
-            schema=DeliverySchema, resource=WEBHOOK_DELIVERY, rows=WebhookDelivery.select, listed=False, parent=_there_is,
-            owner=WEBHOOK,
+            schema=DeliverySchema, resource=WEBHOOK_DELIVERY, rows=WebhookDelivery.select, listed=False, owner=WEBHOOK,
             keys=[Key("webhook_pk", WebhookDelivery.webhook), Key("pulp_id", WebhookDelivery.id)],
             filters=FilterSet([
                 *choice_filters("state", WebhookDelivery.state, [WAITING, DELIVERED, DEAD]),

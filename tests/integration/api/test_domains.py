@@ -48,6 +48,20 @@ def test_an_object_is_found_in_its_own_domain_only(api: Any, domains: Any) -> No
         assert api.get(below(other, "tasks/")).json["count"] == 0
 
 
+def test_what_is_inside_an_object_is_found_in_its_domain_only(api: Any, domains: Any, tmp_path: Any) -> None:
+    bodies = {
+        "repositories/file/file/": ({"name": "r"}, "versions/"),
+        "exporters/core/filesystem/": ({"name": "e", "path": str(tmp_path)}, "exports/"),
+        "importers/core/pulp/": ({"name": "i"}, "imports/"),
+        "webhooks/": ({"name": "w", "url": "http://127.0.0.1:1/", "events": ["task.finished"]}, "deliveries/"),
+    }
+    with settings.override(ALLOWED_EXPORT_PATHS=[str(tmp_path)]):
+        for path, (body, inside) in bodies.items():
+            href = f"{api.made(below('left', path), body)['pulp_href']}{inside}"
+            assert api.get(href).status_code == 200
+            assert api.get(href.replace("left", "right")).status_code == 404, path
+
+
 def test_the_same_name_can_be_given_once_in_each_domain(api: Any, domains: Any) -> None:
     for domain in ("left", "right", "default"):
         api.made(below(domain, "remotes/file/file/"), {"name": "the same", "url": "http://example.org/"})

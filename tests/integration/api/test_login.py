@@ -180,6 +180,14 @@ def test_a_token_gets_nobody_further_than_itself(app, api):
     assert api.post("tokens/", {"name": "odd", "scope": ["no.such_*"]}).status_code == 400
 
 
+def test_a_token_that_may_only_look_revokes_none(app, api):
+    kept = api.made("tokens/", {"name": "kept"})
+    looking = by_token(app, api.made("tokens/", {"name": "looking", "scope": ["*.view_*"]})["token"])
+    assert looking.get(kept["pulp_href"]).status_code == 200
+    assert looking.delete(kept["pulp_href"]).status_code == 403
+    assert api.get("tokens/").json["count"] == 2
+
+
 def test_tokens_are_one_s_own(app, api):
     add_user("ann")
     ann = Client(app, "ann")

@@ -100,6 +100,7 @@ def test_the_roles_of_a_user_are_listed_read_and_taken_away(api, member):
     assert api.delete(one["pulp_href"]).status_code == 204
     assert api.get(path).json["count"] == 1
     assert api.get("users/999999/roles/").status_code == 404
+    assert api.post("users/999999/roles/", {"role": "file.filerepository_creator"}).status_code == 404
 
 
 def test_a_guard_shows_who_may_pass(api, member):

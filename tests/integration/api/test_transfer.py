@@ -9,6 +9,7 @@ from pulp_actor.models import Exporter, Importer, RepositoryVersion
 from pulp_actor.queue.models import Task, TaskGroup
 from pulp_actor.settings import settings
 from pulp_actor.transfer.exporting import ExportedVersion, export_archive
+from tests.integration.api.conftest import give, on
 
 FILES = "repositories/file/file/"
 PULP, FILESYSTEM, IMPORTERS = "exporters/core/pulp/", "exporters/core/filesystem/", "importers/core/pulp/"
@@ -139,6 +140,27 @@ def test_an_import(api, exporter, repository):
     assert set(waiting().exclusive) == {importer["prn"], repository["prn"]}
     with connected():
         assert Importer.select().count() == TaskGroup.select().count() == 1
+
+
+def test_an_import_goes_only_where_whoever_asks_may_change_content(api, exporter, repository, member):
+    toc = exported(exporter).output["toc_info"]["file"]
+    ann = member("ann", "core.pulpimporter_creator")
+    imports = f"{ann.made(IMPORTERS, {'name': 'in'})['pulp_href']}imports/"
+    assert ann.post(imports, {"toc": toc}).status_code == 403
+    give("ann", "file.filerepository_viewer", **on(repository))
+    assert ann.post(imports, {"toc": toc}).status_code == 403
+    give("ann", "file.filerepository_owner", **on(repository))
+    assert ann.post(imports, {"toc": toc}).status_code == 202
+
+
+def test_an_import_makes_repositories_only_for_those_who_may(api, exporter, repository, member):
+    toc = exported(exporter).output["toc_info"]["file"]
+    ann = member("ann", "core.pulpimporter_creator")
+    mapped = {"name": "in", "repo_mapping": {"files": "new"}}
+    imports = f"{ann.made(IMPORTERS, mapped)['pulp_href']}imports/"
+    assert ann.post(imports, {"toc": toc, "create_repositories": True}).status_code == 403
+    give("ann", "file.filerepository_creator")
+    assert ann.post(imports, {"toc": toc, "create_repositories": True}).status_code == 202
 
 
 @pytest.mark.parametrize("body", [

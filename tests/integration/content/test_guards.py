@@ -87,6 +87,14 @@ async def test_header_with_a_filter(guarded):
             await refuses(client, **{"X-Identity": wrong})
 
 
+async def test_a_header_that_is_nested_too_deep_to_be_read_is_refused(guarded):
+    guarded("core.header", header_name="X-Identity", header_value="123", jq_filter=".identity")
+    deep = "[" * 5_000
+    async with content_server() as client:
+        for value in (deep, base64.b64encode(deep.encode()).decode()):
+            assert (await client.get("repo/f", headers={"X-Identity": value})).status == 403
+
+
 @pytest.mark.parametrize("jq_filter", ["env.PATH", "$ENV.PATH", "input", ".identity |", '"x" | debug'])
 async def test_a_filter_that_is_wrong_or_reaches_out_lets_nobody_through(guarded, jq_filter):
     guarded("core.header", header_name="X-Identity", header_value="x", jq_filter=jq_filter)
