@@ -20,6 +20,8 @@ from pulp_actor.queue import current_task
 from pulp_actor.replication.errors import ReplicationError
 from pulp_actor.replication.hooks import Replicated, replicated_types
 from pulp_actor.replication.upstream import NETWORK, Distributed
+from pulp_actor.security.accounts import accounts
+from pulp_actor.security.permissions import may, permission_name
 
 #: The label of everything that a replication has made: the upstream's key.
 LABEL = "UpstreamPulp"
@@ -115,10 +117,13 @@ def _ensure(upstream: UpstreamPulp, resource: ResourceType, name: str, data: dic
         row = mutations.create(resource, {"name": name, **data})
         current_task().add_created_resource(href(row), prn(row))
         return row, True
-    mine = row.pulp_labels.get(LABEL) == str(upstream.id)
+    mine = _is_made_by(upstream, row)
     if row.type != resource.type or (not mine and upstream.policy == "labeled"):
         raise ReplicationError(
             f"there is a {model.__name__.lower()} {name!r} here that this replication has not made")
+    if not mine and not _asker_may("change", row):
+        raise ReplicationError(
+            f"there is a {model.__name__.lower()} {name!r} here that whoever asked for this replication may not change")
     changes = mutations.differences(row, data)
     if changes:
         row = mutations.update(resource, row.id, changes)
@@ -126,10 +131,25 @@ def _ensure(upstream: UpstreamPulp, resource: ResourceType, name: str, data: dic
 
 
 def _remove(upstream: UpstreamPulp, model: Any, paths: Iterable[str], wanted: Sequence[Wanted]) -> None:
-    """Delete the objects of some types that the upstream has none for: all, or with the policy ``labeled`` its own."""
+    """Delete the objects of some types that the upstream has none for: its own, and with the policy ``all`` every other one
+    that whoever asked for the replication may delete."""
     types = [registry.by_path(path).type for path in paths]
     query = model.select().where(
         model.domain == upstream.domain_id, model.type.in_(types), model.name.not_in([one.name for one in wanted]))  # type: ignore[attr-defined]
     for row in query:
-        if upstream.policy == "all" or row.pulp_labels.get(LABEL) == str(upstream.id):
+        if _is_made_by(upstream, row) or (upstream.policy == "all" and _asker_may("delete", row)):
             mutations.delete(registry.of(row), row.id)
+
+
+def _is_made_by(upstream: UpstreamPulp, row: Any) -> bool:
+    return bool(row.pulp_labels.get(LABEL) == str(upstream.id))
+
+
+def _asker_may(verb: str, row: Any) -> bool:
+    """Whether whoever asked for the replication, who may be anybody with an upstream of their own, may do this to an object
+    that it has not made. The platform itself, for a schedule, may."""
+    key = current_task().created_by
+    if key is None:
+        return True
+    account, resource = accounts.find_by_key(key), registry.of(row)
+    return account is not None and may(account, permission_name(resource, verb), resource, row.id)

@@ -8,16 +8,16 @@ import pytest
 from aiohttp import web
 
 from pulp_actor.db import connected
-from pulp_actor.models import Distribution, Remote, Repository, UpstreamPulp
+from pulp_actor.models import Distribution, Remote, Repository, Role, RoleAssignment, UpstreamPulp, User
 from pulp_actor.plugins.file import actors  # noqa: F401  (declares what can be replicated)
 from pulp_actor.replication import upstream as reading
 from pulp_actor.replication.errors import ReplicationError
 from pulp_actor.replication.hooks import replicated_types
 from pulp_actor.replication.plan import LABEL, finish, prepare
 from pulp_actor.replication.upstream import read_distributions
-from tests.integration.file.conftest import connection, upstream
+from tests.integration.file.conftest import connection, task, upstream
 
-__all__ = ["connection", "upstream"]
+__all__ = ["connection", "task", "upstream"]
 
 PATH = "pulp/api/v3/distributions/file/file/"
 GOOD = {
@@ -111,3 +111,23 @@ def test_what_has_gone_upstream(policy, left, there):
         finish(row, wanted, set(), row.pulp_created)
         assert {one.name for one in Distribution.select()} == {one.name for one in Repository.select()} == left
         assert UpstreamPulp.get().last_replication == row.pulp_created
+
+
+def test_what_is_somebody_else_s_is_neither_taken_over_nor_removed(there, task):
+    row, answer = there
+    row.policy = "all"
+    row.save()
+    answer(page(GOOD))
+    ann = User.create(username="ann")
+    task.created_by = ann.id
+    prepared = prepare(row, read(row))
+    for name in ("bob's", "ann's"):
+        Repository.create(type="file.file", name=name)
+    owner = Role.create(name="owner", permissions=["file.delete_filerepository"])
+    RoleAssignment.create(
+        role=owner, user=ann, object_type="file.filerepository", object_key=str(Repository.get(name="ann's").id))
+    finish(row, [one.wanted for one in prepared], set(), row.pulp_created)
+    assert {one.name for one in Repository.select()} == {"files", "bob's"}
+    answer(page(GOOD | {"name": "bob's"}))
+    with pytest.raises(ReplicationError, match="may not change"):
+        prepare(row, read(row))
