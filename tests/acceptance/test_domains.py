@@ -14,7 +14,7 @@ import requests
 
 from pulp_actor.cli.client import TaskFailed
 from tests.support import s3
-from tests.support.clients import Clients
+from tests.support.clients import Clients, calls, kept_promises
 from tests.support.origin import make_files, sha256
 from tests.support.platform import RunningPlatform, running_platform
 from tests.support.workers.waiting import eventually
@@ -32,6 +32,11 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatfo
                              "--storage-settings", json.dumps({"location": str(place)}))
         assert made["name"] == "team" and made["storage_settings"]["location"] == str(place)
         yield platform
+
+
+@pytest.fixture
+def clients(request: pytest.FixtureRequest, platform: RunningPlatform) -> Iterator[Clients]:
+    yield from kept_promises(request, platform)
 
 
 def mirror(platform: RunningPlatform, name: str, url: str, *options: str) -> dict[str, Any]:
@@ -81,16 +86,33 @@ def test_files_on_demand_are_kept_in_the_domains_own_store(platform, origin):
     assert len(kept()) >= before + len(files)
 
 
-def test_the_generated_clients_follow_hrefs_of_a_domain(platform):
-    clients = Clients(platform)
-    repositories = clients.api("file", "RepositoriesFileApi")
+@calls(*[f"DomainsApi.{name}" for name in (
+    "create", "read", "list", "partial_update", "update", "set_label", "unset_label", "delete")])
+def test_a_domain_is_made_changed_and_deleted_by_the_generated_client(clients, tmp_path):
+    api = clients.DomainsApi
+    body = {"name": "of-clients", "storage_class": LOCAL, "storage_settings": {"location": str(tmp_path)}}
+    made = clients.made(api, api.create(body))
+    assert [one.pulp_href for one in api.list(name="of-clients").results] == [made.pulp_href]
+    clients.settled(api.partial_update(made.pulp_href, {"description": "changed"}))
+    assert api.read(made.pulp_href).description == "changed"
+    clients.settled(api.update(made.pulp_href, {**body, "description": "changed again"}))
+    assert api.read(made.pulp_href).description == "changed again"
+    api.set_label(made.pulp_href, {"key": "team", "value": "a"})
+    assert [one.name for one in api.list(pulp_label_select="team=a").results] == ["of-clients"]
+    api.unset_label(made.pulp_href, {"key": "team"})
+    assert api.list(pulp_label_select="team=a").count == 0
+    clients.settled(api.delete(made.pulp_href))
+    assert api.list(name="of-clients").count == 0
+
+
+def test_the_generated_clients_follow_hrefs_of_a_domain(clients, platform):
+    repositories = clients.RepositoriesFileApi
     made = platform.client.create(f"{TEAM}repositories/file/file/", {"name": "generated"})
     assert repositories.read(made["pulp_href"]).name == "generated"
     clients.settled(repositories.partial_update(made["pulp_href"], {"description": "changed"}))
     assert repositories.read(made["pulp_href"]).description == "changed"
     # Its own paths name no domain: they lead into the default one, where it makes and lists as ever.
-    package = clients.package("file")
-    own = repositories.create(package.FileFileRepository(name="generated"))
+    own = repositories.create({"name": "generated"})
     assert own.pulp_href.startswith("/pulp/default/api/v3/")
     assert [one.pulp_href for one in repositories.list(name="generated").results] == [own.pulp_href]
 

@@ -1,17 +1,9 @@
 """What a user does with the ``pulp`` command, on real processes."""
 
-import itertools
-
 import requests
 
+from tests.support.names import fresh
 from tests.support.origin import make_files, sha256
-
-_numbers = itertools.count(1)
-
-
-def fresh(word):
-    """A name that no other test uses."""
-    return f"{word}-{next(_numbers)}"
 
 
 def make_repository(platform, url, policy="immediate"):

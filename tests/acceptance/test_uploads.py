@@ -1,14 +1,11 @@
 """Every way in which a file gets into a repository by hand: at once or in a task, from whichever source of its bytes."""
 
-import itertools
-
 import pytest
 
+from tests.support.names import fresh
 from tests.support.origin import sha256
 
 FILES = "content/file/files/"
-
-_numbers = itertools.count(1)
 
 
 def as_file(platform, origin, data):
@@ -40,11 +37,11 @@ def as_url(platform, origin, data):
 @pytest.mark.parametrize("at_once", [True, False])
 @pytest.mark.parametrize("source", [as_file, as_artifact, as_upload, as_url])
 def test_a_file_is_uploaded_and_added_to_a_repository(platform, origin, source, at_once):
-    number = next(_numbers)
-    data, path = f"uploaded {number}\n".encode() * 100, f"uploads/{number}"
+    name = fresh("uploads")
+    data, path = f"{name}\n".encode() * 100, f"uploads/{name}"
     fields, files = source(platform, origin, data)
     fields |= {"relative_path": path}
-    repository = platform.client.create("repositories/file/file/", {"name": f"uploads-{number}"})["pulp_href"]
+    repository = platform.client.create("repositories/file/file/", {"name": name})["pulp_href"]
     if at_once:
         answer = platform.session.post(platform.url(f"{FILES}upload/"), data=fields, files=files, timeout=60)
         assert answer.status_code == 201, answer.text
@@ -60,8 +57,8 @@ def test_a_file_is_uploaded_and_added_to_a_repository(platform, origin, source, 
     latest = platform.client.get(repository)["latest_version_href"]
     assert platform.client.get(FILES, repository_version=latest)["count"] == 1
     platform.client.create("distributions/file/file/", {
-        "name": f"uploads-{number}", "base_path": f"uploads-{number}", "repository": repository})
-    assert platform.served_digest(f"uploads-{number}/{path}") == sha256(data)
+        "name": name, "base_path": name, "repository": repository})
+    assert platform.served_digest(f"{name}/{path}") == sha256(data)
 
 
 def test_a_url_that_cannot_be_downloaded_is_said(platform, origin):

@@ -1,8 +1,8 @@
 """The real ``pulp`` command in the test's own process: click's runner in place of a shell, everything else as its users
 have it, configuration file, HTTP and all. A call costs a tenth of what a new process does; `RunningPlatform.pulp` is that.
 
-A test says with ``@drives("artifact show", ...)`` which subcommands it drives. The fixture ``pulp`` holds it to its word:
-each has to have been called, and to have ended well. So the list of what is driven can be read without running anything.
+A test says with ``@drives("artifact show", ...)`` which subcommands it drives, and the fixture ``pulp`` holds it to its
+word (`tests.support.promises`).
 """
 
 from __future__ import annotations
@@ -17,15 +17,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.support.platform import RunningPlatform, command_environment
+from tests.support.promises import Promises
 
-#: Every subcommand that some test says it drives; filled as the tests' modules are imported.
-DRIVEN: set[str] = set()
-
-
-def drives(*commands: str) -> Any:
-    """Mark a test with the subcommands it drives: ``"file remote create"``."""
-    DRIVEN.update(commands)
-    return pytest.mark.drives(*commands)
+#: Marks a test with the subcommands it drives: ``"file remote create"``.
+drives = Promises("drives")
 
 
 @cache
@@ -101,8 +96,7 @@ def kept_promises(request: pytest.FixtureRequest, platform: RunningPlatform) -> 
     """What the fixture ``pulp`` does: hand out the command, and hold the test to what it said it drives."""
     command = PulpCommand(platform)
     yield command
-    promised = {word for mark in request.node.iter_markers("drives") for word in mark.args}
-    assert promised <= command.succeeded, f"said to be driven and not: {sorted(promised - command.succeeded)}"
+    drives.check(request, command.succeeded)
 
 
 Fresh = Callable[[str], str]

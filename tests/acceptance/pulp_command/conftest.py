@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.support import names
 from tests.support.platform import RunningPlatform
 from tests.support.pulp_command import PulpCommand, kept_promises
-
-_numbers = itertools.count(1)
 
 
 @pytest.fixture
@@ -22,4 +20,4 @@ def pulp(request: pytest.FixtureRequest, platform: RunningPlatform) -> Iterator[
 @pytest.fixture
 def fresh() -> Callable[[str], str]:
     """Makes names that no other test uses."""
-    return lambda word: f"command-{word}-{next(_numbers)}"
+    return names.fresh

@@ -5,7 +5,7 @@ import importlib
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tests.support.pulp_command import DRIVEN, subcommands
+from tests.support.pulp_command import drives, subcommands
 
 #: Groups of other plugins of the command, for types of content that this platform does not have.
 OTHER_PLUGINS = ("ansible", "container", "python", "rpm")
@@ -28,7 +28,7 @@ def ours():
 def driven():
     for path in Path(__file__).parent.glob("test_*_group.py"):
         importlib.import_module(f"tests.acceptance.pulp_command.{path.stem}")
-    return DRIVEN
+    return drives.made
 
 
 def with_reason():

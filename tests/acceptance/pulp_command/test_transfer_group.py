@@ -1,16 +1,11 @@
 """Moving data between servers: ``pulp exporter``, ``export``, ``importer``, ``upstream-pulp``; and ``signing-service``."""
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-import pytest
-
+from tests.support.empty_upstream import empty_upstream
 from tests.support.platform import pulp_actor
 from tests.support.pulp_command import drives
 from tests.support.signing import SAY, SIGN, keys
 
-__all__ = ["keys"]
+__all__ = ["empty_upstream", "keys"]
 
 
 @drives("exporter pulp create", "exporter pulp show", "exporter pulp list", "exporter pulp update", "exporter pulp destroy",
@@ -43,29 +38,6 @@ def test_an_importer(pulp, fresh):
     assert name in {one["name"] for one in pulp("importer", "pulp", "list", "--limit", "100")}
     pulp("importer", "pulp", "destroy", "--name", name)
     assert pulp.run("importer", "pulp", "show", "--name", name).exit_code != 0
-
-
-class EmptyLists(BaseHTTPRequestHandler):
-    """A server whose every list is empty."""
-
-    def do_GET(self):
-        body = json.dumps({"count": 0, "next": None, "previous": None, "results": []}).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def empty_upstream():
-    with ThreadingHTTPServer(("127.0.0.1", 0), EmptyLists) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
 
 
 @drives("upstream-pulp create", "upstream-pulp show", "upstream-pulp list", "upstream-pulp update",
