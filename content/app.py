@@ -31,6 +31,7 @@ from pulp_actor.logs import get_logger
 from pulp_actor.requested import RequestNotes
 from pulp_actor.security.accounts import accounts
 from pulp_actor.settings import settings
+from pulp_actor.storage import StorageFull
 
 logger = get_logger(__name__)
 
@@ -102,6 +103,9 @@ class ContentServer:
         except UNAVAILABLE as error:
             logger.warning("the database is away", path=path, reason=" ".join(str(error).split()))
             return _text(503, "the database cannot be reached; try again soon", {"Retry-After": "1"})
+        except StorageFull as error:
+            logger.error("there is no room for a file", path=path, reason=str(error))
+            return _text(507, "there is no room to fetch this file")
         except PulpActorError as error:
             logger.error("a path cannot be served", path=path, reason=str(error))
             return _text(502, "this file cannot be served now")

@@ -27,6 +27,7 @@ from pulp_actor.errors import PulpActorError
 from pulp_actor.logs import get_logger
 from pulp_actor.metrics.table import UPSTREAM_ERRORS
 from pulp_actor.storage import StorageError, TemporaryFile, get_storage
+from pulp_actor.storage.base import storage_error
 from pulp_actor.sync.errors import DownloadError
 from pulp_actor.sync.responses import Response
 
@@ -320,10 +321,13 @@ class Download:
 
     def _open(self, flight: Flight | None) -> None:
         self._temporary = get_storage(self.file.domain_id).new_temporary()
-        self._descriptor = os.open(self._temporary.path, os.O_RDONLY)
         self._written = 0
-        if flight is not None:
-            flight.show(self._temporary.path)
+        try:
+            self._descriptor = os.open(self._temporary.path, os.O_RDONLY)
+            if flight is not None:
+                flight.show(self._temporary.path)
+        except OSError as error:
+            raise storage_error(error) from error
 
     def _close(self) -> None:
         if self._growing is not None:

@@ -7,6 +7,7 @@ A model that needs more than its columns registers a `Rules` value; a plugin doe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,8 @@ class Rules:
         check: raises ValidationError if data (first argument) cannot be stored in a row (second; None: a new one).
         created: called with each new row, in its transaction.
         changed: called with a row and the data after each change, in its transaction.
+        prepare: turns the data of a new row into what ``create`` is given, for the length of a block around the transaction:
+            the place for what is slow, such as a download, and must not keep locks waiting.
         create: makes the row instead of a plain INSERT.
         deleting: called with a row before it is deleted, in its transaction; raises ValidationError if it may not be.
     """
@@ -56,6 +59,7 @@ class Rules:
     check: Callable[[Data, Any], None] = _nothing
     created: Callable[[Any], None] = _nothing
     changed: Callable[[Any, Data], None] = _nothing
+    prepare: Callable[[Data], AbstractContextManager[Data]] = nullcontext
     create: Callable[[ResourceType, Data], Model] | None = None
     deleting: Callable[[Any], None] = _nothing
 
@@ -84,9 +88,9 @@ def create(resource: ResourceType, data: Mapping[str, Any]) -> Model:
         ValidationError: by field.
     """
     rules = _rules.get(resource.model, Rules())
-    with transaction(), _refusals(resource.model):
+    with rules.prepare(dict(data)) as prepared, transaction(), _refusals(resource.model):
         check(resource, data)
-        row = (rules.create or _create)(resource, dict(data))
+        row = (rules.create or _create)(resource, prepared)
         rules.created(row)
         object_created(row)
         return row

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from pulp_actor.db import database, transaction
+from pulp_actor.db import transaction
 from pulp_actor.identifiers import ResourceType
 from pulp_actor.models import Artifact, Content, ContentArtifact, Repository, mutations
 from pulp_actor.models.openpgp import (
@@ -18,8 +18,7 @@ from pulp_actor.models.openpgp import (
 from pulp_actor.signing.packets import LIMIT, SUBKEY, USER_ID, Certificate, Part, parse_certificate
 from pulp_actor.storage import get_storage
 from pulp_actor.storage.artifacts import store_artifact
-from pulp_actor.sync.store import CONTENT_LOCK
-from pulp_actor.sync.store import SQL as STORE
+from pulp_actor.sync.store import keep_cleanup_out
 from pulp_actor.sync.units import artifact_of, downloaded, existing
 from pulp_actor.versions import announce, new_version
 
@@ -31,9 +30,9 @@ def create_from(_resource: ResourceType, data: dict[str, Any]) -> OpenPGPPublicK
         ValidationError: a source or the keyring has gone.
         SigningError: it is not one public key.
     """
-    with downloaded(data) as file, transaction():
-        database.execute_sql(STORE.lock_content, (CONTENT_LOCK,))
-        given = artifact_of(data, file)
+    with transaction():
+        keep_cleanup_out()
+        given = artifact_of(data)
         certificate = parse_certificate(_bytes(given))
         keyring = existing(Repository, data, "repository") if data.get("repository_id") else None
         key, units = _store(certificate, given.domain_id, data.get("pulp_labels") or {})  # type: ignore[attr-defined]
@@ -99,4 +98,4 @@ def _unit(model: Any, domain: Any, labels: dict[str, Any] | None = None, **colum
     return found, False
 
 
-mutations.register(OpenPGPPublicKey, mutations.Rules(create=create_from))
+mutations.register(OpenPGPPublicKey, mutations.Rules(prepare=downloaded, create=create_from))

@@ -8,11 +8,15 @@ object whose ``signature`` is the path of what it made: ``{"file": "PULP_MANIFES
 
 from __future__ import annotations
 
+import filecmp
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pulp_actor.errors import NotFound
@@ -76,20 +80,39 @@ def suffix_of(service: SigningService) -> str:
 
 
 def sign(service: SigningService, name: str, data: bytes) -> bytes:
-    """The checked, detached signature of ``data``, in a file of that name.
+    """The checked, detached signature of ``data``, as `sign_file`."""
+    with _folder(name) as folder:
+        source = folder / "data"
+        source.write_bytes(data)
+        return sign_file(service, source, name)
+
+
+def sign_file(service: SigningService, source: Path, name: str) -> bytes:
+    """The checked, detached signature of a file, of which the script is given a copy of that name. Takes as long as the
+    script: call it outside of transactions.
 
     Raises:
         SigningError: the script failed, took too long, or made no good signature.
     """
-    with tempfile.TemporaryDirectory(prefix="pulp-actor-sign-") as folder:
-        file = Path(folder) / Path(name).name
-        file.write_bytes(data)
+    with _folder(name) as folder:
+        file = folder / Path(name).name
+        shutil.copyfile(source, file)
         said = _run_script(service, file)
-        signature = _signature(service, said, Path(folder))
+        signature = _signature(service, said, folder)
         check_signature(service.backend, service.public_key, service.pubkey_fingerprint, file, signature)
-        if file.read_bytes() != data:
+        if not filecmp.cmp(source, file, shallow=False):
             raise SigningError(f"the script {service.script} has changed the file it was to sign")
         return signature.read_bytes()
+
+
+@contextmanager
+def _folder(name: str) -> Iterator[Path]:
+    """A folder for the length of a block; what the disk refuses in it is the reason why there is no signature."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="pulp-actor-sign-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise SigningError(f"{name} cannot be signed: {error.strerror or error}") from error
 
 
 def _run_script(service: SigningService, file: Path) -> str:

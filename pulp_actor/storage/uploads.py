@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
+from functools import partial
 
+from pulp_actor.db import transaction
+from pulp_actor.db.connection import after_commit
 from pulp_actor.errors import ValidationError
 from pulp_actor.models import Artifact, Upload, UploadChunk
 from pulp_actor.models.base import utcnow
 from pulp_actor.storage.artifacts import store_artifact, storing
-from pulp_actor.storage.base import TemporaryFile
+from pulp_actor.storage.base import Storage, TemporaryFile
 from pulp_actor.storage.stores import get_storage
 
 
@@ -32,8 +36,8 @@ def add_chunk(upload: Upload, offset: int, file: TemporaryFile) -> None:
             replaced.delete_instance()
         UploadChunk.create(upload=upload.id, offset=offset, size=size, file=key)
         Upload.update(pulp_last_updated=utcnow()).where(Upload.id == upload.id).execute()
-    if replaced is not None:
-        storage.delete(replaced.file)
+        if replaced is not None:
+            after_commit(partial(_delete, storage, [replaced.file]))
 
 
 def assemble(upload: Upload, sha256: str | None = None) -> Artifact:
@@ -64,9 +68,13 @@ def assemble(upload: Upload, sha256: str | None = None) -> Artifact:
 
 
 def drop(upload: Upload) -> None:
-    """Forget an upload and its chunks."""
-    files = [chunk.file for chunk in UploadChunk.select().where(UploadChunk.upload == upload.id)]
-    Upload.delete().where(Upload.id == upload.id).execute()
-    storage = get_storage(_domain(upload))
+    """Forget an upload and its chunks. Their files go once that has been committed: what becomes of an upload may fail."""
+    with transaction():
+        files = [chunk.file for chunk in UploadChunk.select().where(UploadChunk.upload == upload.id)]
+        Upload.delete().where(Upload.id == upload.id).execute()
+        after_commit(partial(_delete, get_storage(_domain(upload)), files))
+
+
+def _delete(storage: Storage, files: Sequence[str]) -> None:
     for file in files:
         storage.delete(file)

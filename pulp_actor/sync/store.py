@@ -9,13 +9,13 @@ import json
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable
-from functools import cache
 from typing import Any
 
 from pulp_actor.db import database, load_queries, transaction
 from pulp_actor.identifiers import uuid7
 from pulp_actor.models import Remote
 from pulp_actor.models.artifact import DIGESTS
+from pulp_actor.models.tables import for_model
 from pulp_actor.storage.artifacts import store_artifacts
 from pulp_actor.sync.batch import Batch, File, Unit
 from pulp_actor.versions import VersionBuilder
@@ -25,6 +25,12 @@ from pulp_actor.versions.members import detail_models
 CONTENT_LOCK = 0x70756C70_636E7474
 
 SQL = load_queries("pulp_actor.sync", "store.sql")
+
+
+def keep_cleanup_out() -> None:
+    """Let nobody clean up content or artifacts that no version holds yet, until this transaction ends. Taken before the
+    store's own lock, in the order in which everybody takes the two."""
+    database.execute_sql(SQL.lock_content, (CONTENT_LOCK,))
 
 
 class Store:
@@ -54,7 +60,7 @@ class Store:
         """Store what was downloaded, insert what is not there, and add every unit to the version: one transaction."""
         with transaction():
             database.execute_sql(SQL.plan)
-            database.execute_sql(SQL.lock_content, (CONTENT_LOCK,))
+            keep_cleanup_out()
             self._forget_vanished(batch)
             self._store_downloads(batch)
             new = [unit for unit in batch.units if unit.content_id is None]
@@ -76,7 +82,7 @@ class Store:
 
     def _find_units(self, units: Iterable[Unit]) -> None:
         for model, group in _by_model(units).items():
-            rows = database.execute_sql(_for_model(SQL.find_units, model), {
+            rows = database.execute_sql(for_model(SQL.find_units, model), {
                 "units": _json(model, group, key_only=True), "domain": self._domain,
                 "repository": str(self._version.repository.id)})
             for position, content_id, member in rows.fetchall():
@@ -141,7 +147,7 @@ class Store:
         types = {model: type_ for type_, model in detail_models().items()}
         for model, group in _by_model(units).items():
             keys = [str(uuid7()) for _ in group]
-            cursor = database.execute_sql(_for_model(SQL.insert_units, model), {
+            cursor = database.execute_sql(for_model(SQL.insert_units, model), {
                 "units": _json(model, group, domain=self._domain, keys=keys), "domain": self._domain,
                 "type": types[model],
             })
@@ -209,18 +215,3 @@ def _json(
         for row, key in zip(rows, keys, strict=True):
             row["content_id"], row["domain_id"] = key, domain
     return json.dumps(rows, default=str)
-
-
-@cache
-def _for_model(query: str, model: Any) -> str:
-    meta = model._meta
-    key = [meta.fields[name].column_name for name in model.natural_key_fields]
-    parts = {
-        "table": f'"{meta.table_name}"',
-        "columns": ", ".join(f'"{field.column_name}"' for field in meta.sorted_fields),
-        "key": ", ".join(f'old."{column}"' for column in key),
-        "same_key": " AND ".join(f'unit."{column}" = given."{column}"' for column in key),
-    }
-    for name, text in parts.items():
-        query = query.replace(f"{{{name}}}", text)
-    return query

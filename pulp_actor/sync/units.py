@@ -1,7 +1,7 @@
 """Makes a unit of content with one artifact, from whichever source of bytes a client names; for plugins whose types need
 nothing more than that:
 
-    mutations.register(RecipeContent, mutations.Rules(create=create_unit))
+    mutations.register(RecipeContent, mutations.Rules(prepare=downloaded, create=create_unit))
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from pulp_actor.db import database, transaction
+from pulp_actor.db import transaction
 from pulp_actor.errors import ValidationError
 from pulp_actor.identifiers import ResourceType
 from pulp_actor.models import Artifact, DetailContent, Remote, Repository, Upload
@@ -21,8 +21,7 @@ from pulp_actor.storage.artifacts import store_artifact
 from pulp_actor.storage.uploads import assemble
 from pulp_actor.sync.download import Downloader
 from pulp_actor.sync.running import run
-from pulp_actor.sync.store import CONTENT_LOCK
-from pulp_actor.sync.store import SQL as STORE
+from pulp_actor.sync.store import keep_cleanup_out
 from pulp_actor.versions import announce, new_version
 
 
@@ -31,20 +30,19 @@ def create_unit(resource: ResourceType, data: Mapping[str, Any]) -> DetailConten
 
     Parameters:
         data: ``relative_path``, one source of bytes (see `artifact_of`), and columns of the type; perhaps ``pulp_labels``,
-            ``repository_id`` and ``overwrite``.
+            ``repository_id`` and ``overwrite``. What comes from a URL has been `downloaded`.
 
     Raises:
         ValidationError: the path leads out of the repository, or something that is named has gone.
-        DownloadError, StorageError: the bytes cannot be had, or not be stored.
+        StorageError: the bytes cannot be stored.
         PathTaken: the repository has another unit in that place, and ``overwrite`` is off.
     """
     fault = path_fault(data["relative_path"])
     if fault:
         raise ValidationError({"relative_path": [fault]})
-    with downloaded(data) as file, transaction():
-        # Before the store's own lock, in the order in which everybody takes the two; and never during a download.
-        database.execute_sql(STORE.lock_content, (CONTENT_LOCK,))
-        artifact = artifact_of(data, file)
+    with transaction():
+        keep_cleanup_out()
+        artifact = artifact_of(data)
         repository = existing(Repository, data, "repository") if data.get("repository_id") else None
         unit = make_unit(resource, {**data, "artifact_id": str(artifact.id)})
         if repository is not None:
@@ -55,31 +53,32 @@ def create_unit(resource: ResourceType, data: Mapping[str, Any]) -> DetailConten
 
 
 @contextmanager
-def downloaded(data: Mapping[str, Any]) -> Iterator[TemporaryFile | None]:
-    """What is behind ``file_url``, downloaded as ``downloader_config`` says, for the length of the block; None without one.
+def downloaded(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Data with what is behind its ``file_url``, downloaded as ``downloader_config`` says, as ``file``, for the length of
+    the block; without one, as it is. Call it outside of transactions: a slow server must not keep locks waiting.
 
     Raises:
         DownloadError, StorageError
     """
     if not data.get("file_url"):
-        yield None
+        yield data
         return
     file = run(_download(data["file_url"], data.get("downloader_config") or {}))
     try:
-        yield file
+        yield {**data, "file": file}
     finally:
         file.discard()
 
 
-def artifact_of(data: Mapping[str, Any], file: TemporaryFile | None) -> Artifact:
-    """The artifact that validated data names as the source of a unit's bytes: ``artifact_id``, ``upload_id``, or what was
-    downloaded from ``file_url``."""
+def artifact_of(data: Mapping[str, Any]) -> Artifact:
+    """The artifact that validated data names as the source of a unit's bytes: ``artifact_id``, ``upload_id``, or ``file``,
+    which was `downloaded`."""
     if data.get("artifact_id"):
         return existing(Artifact, data, "artifact")
     if data.get("upload_id"):
         return assemble(existing(Upload, data, "upload"))
-    if file is not None:
-        return store_artifact(file)
+    if data.get("file"):
+        return store_artifact(data["file"])
     raise ValidationError({"artifact": ["Nothing says where the bytes come from."]})
 
 

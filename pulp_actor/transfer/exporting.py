@@ -21,6 +21,7 @@ from pulp_actor.db import database, load_queries, transaction
 from pulp_actor.identifiers import prn, uuid7
 from pulp_actor.logs import get_logger
 from pulp_actor.models import Export, Exporter, Publication, RepositoryVersion
+from pulp_actor.models.tables import for_model
 from pulp_actor.plugins import load_plugins
 from pulp_actor.queue import current_task
 from pulp_actor.queue.context import Progress
@@ -31,7 +32,7 @@ from pulp_actor.transfer.chunks import ChunkWriter, Toc, parse_size, write_toc, 
 from pulp_actor.transfer.contents import ArchivedRepository, ContentsWriter, Manifest
 from pulp_actor.transfer.errors import TransferError
 from pulp_actor.transfer.hrefs import export_href
-from pulp_actor.transfer.types import exported_types, for_table, model_of_type
+from pulp_actor.transfer.types import exported_types, model_of_type
 
 #: Units that stand in one member of the archive.
 BATCH_SIZE = 500
@@ -202,7 +203,7 @@ def quietly(query: str) -> None:
 
 
 def _lines(type_: str, keys: list[str]) -> list[str]:
-    query = for_table(SQL.lines, model_of_type(type_))
+    query = for_model(SQL.lines, model_of_type(type_))
     return [line for (line,) in database.execute_sql(query, {"content": keys}).fetchall()]
 
 

@@ -19,11 +19,12 @@ from pulp_actor.db import database, load_queries, transaction
 from pulp_actor.identifiers import uuid7
 from pulp_actor.logs import get_logger
 from pulp_actor.models import DetailContent
+from pulp_actor.models.tables import for_model
 from pulp_actor.paths import path_fault
 from pulp_actor.storage import TemporaryFile, get_storage
 from pulp_actor.storage.artifacts import store_artifacts
-from pulp_actor.sync.store import CONTENT_LOCK, _for_model
 from pulp_actor.sync.store import SQL as STORE
+from pulp_actor.sync.store import keep_cleanup_out
 from pulp_actor.transfer.contents import ArchivedArtifact, ArchivedUnits
 from pulp_actor.transfer.errors import ArchiveRefused, TransferError
 from pulp_actor.transfer.types import model_of_type, references
@@ -96,7 +97,7 @@ class Intake:
         for unit in part.units:
             by_type[unit["type"]].append(unit)
         with transaction(), _refused():
-            database.execute_sql(STORE.lock_content, (CONTENT_LOCK,))
+            keep_cleanup_out()
             self._store_waiting()
             for type_, units in by_type.items():
                 keys = self._store_units(type_, units)
@@ -169,7 +170,7 @@ class Intake:
         """Insert units of one type; the key of each that went in, None for one that was there."""
         keys = [str(uuid7()) for _ in fields]
         rows = [one | {"content_id": key, "domain_id": str(self._domain_id)} for one, key in zip(fields, keys, strict=True)]
-        cursor = database.execute_sql(_for_model(STORE.insert_units, model), {
+        cursor = database.execute_sql(for_model(STORE.insert_units, model), {
             "units": json.dumps(rows), "domain": str(self._domain_id), "type": type_})
         made = {str(key) for (key,) in cursor.fetchall()}
         return [key if key in made else None for key in keys]
@@ -177,7 +178,7 @@ class Intake:
     def _find(self, model: Any, fields: list[dict[str, Any]]) -> list[tuple[int, str]]:
         names = [model._meta.fields[name].column_name for name in model.natural_key_fields]
         rows = [{name: one.get(name) for name in names} for one in fields]
-        cursor = database.execute_sql(_for_model(SQL.find_units, model), {
+        cursor = database.execute_sql(for_model(SQL.find_units, model), {
             "units": json.dumps(rows), "domain": str(self._domain_id)})
         return [(position, str(key)) for position, key in cursor.fetchall()]
 

@@ -37,8 +37,3 @@ def exported_types() -> list[str]:
 
     models = detail_models()
     return sorted(models, key=lambda type_: (depth(models[type_]), type_))
-
-
-def for_table(query: str, model: type[DetailContent]) -> str:
-    """``query`` with the name of a type's table put in."""
-    return query.replace("{table}", f'"{model._meta.table_name}"')

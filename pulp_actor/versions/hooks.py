@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from functools import partial
 
+from pulp_actor.db.connection import after_commit, in_transaction
 from pulp_actor.identifiers import prn_of, version_href
 from pulp_actor.models import RepositoryVersion
 from pulp_actor.models.resources import REPOSITORY_VERSION
@@ -28,11 +30,15 @@ def on_new_version(type_: str, hook: Hook) -> Hook:
 
 
 def announce(version: RepositoryVersion | None) -> None:
-    """Note a new version among what the current task made, and call the hooks of its type; None is no news."""
+    """Note a new version among what the current task made, and call the hooks of its type once it has been committed; None
+    is no news."""
     if version is None:
         return
     repository = version.repository
     href = version_href(repository.type, repository.id, version.number)
     current_task().add_created_resource(href, prn_of(REPOSITORY_VERSION, version.id))
     for hook in _hooks.get(repository.type, ()):
-        hook(version)
+        if in_transaction():
+            after_commit(partial(hook, version))
+        else:
+            hook(version)

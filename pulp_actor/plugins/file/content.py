@@ -13,8 +13,7 @@ from pulp_actor.identifiers import ResourceType, uuid7
 from pulp_actor.models import Artifact, Repository, mutations
 from pulp_actor.paths import path_fault
 from pulp_actor.plugins.file.models import FileContent
-from pulp_actor.sync.store import CONTENT_LOCK
-from pulp_actor.sync.store import SQL as STORE
+from pulp_actor.sync.store import keep_cleanup_out
 from pulp_actor.sync.units import artifact_of, downloaded, existing
 from pulp_actor.versions import announce, new_version
 
@@ -35,7 +34,7 @@ def create_file_content(
     if fault:
         raise ValidationError({"relative_path": [fault]})
     with transaction():
-        database.execute_sql(STORE.lock_content, (CONTENT_LOCK,))
+        keep_cleanup_out()
         content = _find_or_insert(artifact, relative_path, dict(pulp_labels or {}))
     if repository is not None:
         with new_version(repository, overwrite=overwrite) as version:
@@ -45,17 +44,15 @@ def create_file_content(
 
 
 def create_from(_resource: ResourceType, data: dict[str, Any]) -> FileContent:
-    """Make a unit of validated data: a path, one source of bytes (``artifact_id``, ``upload_id`` or ``file_url`` with
-    ``downloader_config``), and perhaps ``repository_id``, ``overwrite`` and ``pulp_labels``.
+    """Make a unit of validated data: a path, one source of bytes (see `sync.units`), and perhaps ``repository_id``,
+    ``overwrite`` and ``pulp_labels``.
 
     Raises:
         ValidationError: a source or the repository has gone; else as `create_file_content`.
-        DownloadError: the URL cannot be downloaded.
     """
-    with downloaded(data) as file, transaction():
-        # Before the store's own lock, in the order in which everybody takes the two; and never during a download.
-        database.execute_sql(STORE.lock_content, (CONTENT_LOCK,))
-        artifact = artifact_of(data, file)
+    with transaction():
+        keep_cleanup_out()
+        artifact = artifact_of(data)
         repository = existing(Repository, data, "repository") if data.get("repository_id") else None
         return create_file_content(
             artifact, data["relative_path"], repository, data.get("overwrite") is not False, data.get("pulp_labels"))
@@ -73,4 +70,4 @@ def _find_or_insert(artifact: Artifact, relative_path: str, labels: dict[str, st
     return FileContent.get_by_id(row[0])
 
 
-mutations.register(FileContent, mutations.Rules(create=create_from))
+mutations.register(FileContent, mutations.Rules(prepare=downloaded, create=create_from))

@@ -7,14 +7,16 @@ a unit or a version.
 
 from __future__ import annotations
 
+import errno
 import os
+import random
 import re
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -23,8 +25,10 @@ from urllib.parse import quote, urlsplit
 from pulp_actor.models import Remote
 from pulp_actor.paths import path_fault
 from pulp_actor.security.outbound import AddressRefused, PathRefused, check_address, check_file_url
-from pulp_actor.storage.base import check_room, temporary_directory
+from pulp_actor.storage.base import StorageFull, check_room, storage_error, temporary_directory
 from pulp_actor.sync import DownloadError
+from pulp_actor.sync.download import FIRST_WAIT, LONGEST_WAIT, MAX_RETRIES
+from pulp_actor.sync.errors import Transient
 from pulp_actor.sync.session import SOCK_READ_TIMEOUT, basic_auth, header_table
 
 #: Bytes that are read from ``git`` at a time.
@@ -33,6 +37,12 @@ CHUNK = 256 * 1024
 LOOK_INTERVAL = 0.5
 
 _PORTS = {"http": 80, "https": 443}
+#: What ``git`` says when there is no room left.
+_NO_ROOM = os.strerror(errno.ENOSPC)
+#: What it says of failures that another attempt may mend.
+_IN_PASSING = re.compile(
+    r"returned error: (429|5\d\d)|Connection (refused|reset|timed out)|Failed to connect|Couldn't connect|Empty reply"
+    r"|early EOF|unexpected disconnect|Operation too slow|transfer closed|Recv failure|timed out|partial file")
 #: What can be the name of a branch, a tag or a commit; nothing that ``git`` could take for an option or a refspec.
 _REF = re.compile(r"(?![-.])[^\s~^:?*\[\\+\x00-\x1f\x7f]+")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -113,15 +123,12 @@ def fetched(remote: Remote, ref: str) -> Iterator[Commit]:
     """
     if not _REF.fullmatch(ref):
         raise DownloadError(remote.url, f"{ref!r} names no branch, tag or commit")
-    temporary = temporary_directory()
-    temporary.mkdir(parents=True, exist_ok=True)
-    check_room(temporary)
-    directory = Path(tempfile.mkdtemp(prefix="git-", dir=temporary))
+    directory = _room()
     commit = None
     try:
         environment = _environment(remote, directory)
         _git(remote, ["init", "--quiet", "--bare", "."], directory, environment)
-        _fetch(remote, ref, directory, environment)
+        _persist(remote, lambda: _fetch(remote, ref, directory, environment))
         name = _git(remote, ["rev-parse", "--verify", "FETCH_HEAD^{commit}"], directory, environment).strip()
         commit = Commit(remote.url, directory, environment, name)
         yield commit
@@ -131,9 +138,46 @@ def fetched(remote: Remote, ref: str) -> Iterator[Commit]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def _room() -> Path:
+    """A new folder for a repository. Raises StorageFull, StorageError."""
+    temporary = temporary_directory()
+    try:
+        temporary.mkdir(parents=True, exist_ok=True)
+        check_room(temporary)
+        return Path(tempfile.mkdtemp(prefix="git-", dir=temporary))
+    except OSError as error:
+        raise storage_error(error) from error
+
+
+def _persist(remote: Remote, attempt: Callable[[], None]) -> None:
+    """Call ``attempt`` until it does not fail in passing, as often and with such waits as a downloader does."""
+    retries = MAX_RETRIES if remote.max_retries is None else max(0, remote.max_retries)
+    for number in range(retries + 1):
+        try:
+            attempt()
+            return
+        except Transient as error:
+            if number == retries:
+                tries = f" (after {number + 1} attempts)" if number else ""
+                raise DownloadError(remote.url, f"{error.reason}{tries}") from error
+            _pause(min(LONGEST_WAIT, FIRST_WAIT * 2**number * random.uniform(0.75, 1.25)))
+
+
+def _pause(seconds: float) -> None:
+    """Wait, in steps between which a task can be interrupted."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, LOOK_INTERVAL))
+
+
 def _fetch(remote: Remote, ref: str, directory: Path, environment: dict[str, str]) -> None:
     """Fetch one commit without its history; with it, where a server cannot leave it out; or, where a server gives no commit
-    by its name, all there is."""
+    by its name, all there is.
+
+    Raises:
+        Transient: it may go better another time.
+        DownloadError: it will not.
+    """
     base = ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules"]
     refusal: DownloadError | None = None
     for arguments in (["--depth=1", remote.url, ref], [remote.url, ref]):
@@ -150,7 +194,12 @@ def _fetch(remote: Remote, ref: str, directory: Path, environment: dict[str, str
 
 
 def _git(remote: Remote, arguments: Sequence[str], directory: Path, environment: dict[str, str]) -> str:
-    """Run ``git`` to its end; returns what it printed. Raises DownloadError with what it said if it fails."""
+    """Run ``git`` to its end; returns what it printed.
+
+    Raises:
+        Transient, DownloadError: it failed, with what it said.
+        StorageFull: for want of room.
+    """
     end = time.monotonic() + remote.total_timeout if remote.total_timeout else None
     process = subprocess.Popen(
         ["git", *arguments], cwd=directory, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -162,14 +211,21 @@ def _git(remote: Remote, arguments: Sequence[str], directory: Path, environment:
                 break
             except subprocess.TimeoutExpired:
                 if end is not None and time.monotonic() > end:
-                    raise DownloadError(remote.url, "timed out") from None
+                    raise Transient("timed out") from None
     finally:
         process.kill()
         process.wait()
     if process.returncode:
-        lines = [line for line in said.decode(errors="replace").splitlines() if line.strip()]
-        raise DownloadError(remote.url, f"git {arguments[0]}: {lines[0] if lines else process.returncode}")
+        raise _failure(remote, arguments[0], said.decode(errors="replace"), process.returncode)
     return out.decode()
+
+
+def _failure(remote: Remote, command: str, said: str, code: int) -> Exception:
+    lines = [line for line in said.splitlines() if line.strip()]
+    reason = f"git {command}: {lines[0] if lines else code}"
+    if _NO_ROOM in said:
+        return StorageFull(f"the store cannot be written: {reason}")
+    return Transient(reason) if _IN_PASSING.search(said) else DownloadError(remote.url, reason)
 
 
 def _environment(remote: Remote, directory: Path) -> dict[str, str]:
@@ -246,8 +302,11 @@ def _tls(remote: Remote, directory: Path) -> dict[str, str]:
     ):
         if text:
             file = directory / f"{key}.pem"
-            file.touch(mode=0o600)
-            file.write_text(text)
+            try:
+                file.touch(mode=0o600)
+                file.write_text(text)
+            except OSError as error:
+                raise storage_error(error) from error
             options[key] = str(file)
     return options
 

@@ -14,8 +14,9 @@ from pulp_actor.models import (
 )
 from pulp_actor.paths import path_fault
 from pulp_actor.plugins.file import manifest as manifests
-from pulp_actor.publishing import add_metadata, new_publication, sign_metadata
+from pulp_actor.publishing import publishing
 from pulp_actor.queue import current_task
+from pulp_actor.queue.context import Progress
 
 TYPE = "file.file"
 #: Rows that are read, and lines that are written, at a time.
@@ -39,16 +40,16 @@ def publish(version_id: uuid.UUID, manifest: str | None = "PULP_MANIFEST", check
     if manifest and path_fault(manifest):
         raise ValidationError({"manifest": [path_fault(manifest)]})
     task = current_task()
-    with task.progress("publish.file", "Publishing Files") as progress, transaction():
-        publication = new_publication(
-            version, TYPE, complete=True, pass_through=True, checkpoint=checkpoint, details={"manifest": manifest})
+    with (
+        task.progress("publish.file", "Publishing Files") as progress,
+        publishing(version, TYPE, pass_through=True, checkpoint=checkpoint, details={"manifest": manifest}) as draft,
+    ):
         if manifest:
-            progress.increment(_publish_manifest(publication, version, manifest))
-            sign_metadata(publication)
-        if checkpoint:
-            _retain_checkpoints(version)
-    task.add_created_resource(href(publication), prn(publication))
-    return publication
+            draft.add(manifest, _manifest_lines(version, progress))
+    if checkpoint:
+        _retain_checkpoints(version)
+    task.add_created_resource(href(draft.publication), prn(draft.publication))
+    return draft.publication
 
 
 def publish_if_asked(version: RepositoryVersion) -> None:
@@ -70,24 +71,17 @@ def _retain_checkpoints(version: RepositoryVersion) -> None:
     Publication.delete().where(Publication.id.in_(superfluous)).execute()
 
 
-def _publish_manifest(publication: Publication, version: RepositoryVersion, name: str) -> int:
-    """Write, store and attach the manifest; returns how many lines it has."""
-    count = 0
-
-    def lines() -> Iterator[bytes]:
-        nonlocal count
-        for rows in _entries(version):
-            yield "".join(map(manifests.format_entry, *zip(*rows, strict=True))).encode()
-            count += len(rows)
-
-    add_metadata(publication, name, lines())
-    return count
+def _manifest_lines(version: RepositoryVersion, progress: Progress) -> Iterator[bytes]:
+    for rows in _entries(version):
+        yield "".join(map(manifests.format_entry, *zip(*rows, strict=True))).encode()
+        progress.increment(len(rows))
 
 
 def _entries(version: RepositoryVersion) -> Iterator[list[tuple[str, str, int]]]:
-    """Path, digest and size of the version's files, some thousand at a time; inside a transaction."""
+    """Path, digest and size of the version's files, some thousand at a time."""
     parameters = {"repository": str(version.repository_id), "number": version.number}  # type: ignore[attr-defined]
-    database.execute_sql(SQL.open_manifest_entries, parameters)
-    while rows := database.execute_sql(SQL.fetch_manifest_entries, (CHUNK,)).fetchall():
-        yield rows
-    database.execute_sql(SQL.close_manifest_entries)
+    with transaction():
+        database.execute_sql(SQL.open_manifest_entries, parameters)
+        while rows := database.execute_sql(SQL.fetch_manifest_entries, (CHUNK,)).fetchall():
+            yield rows
+        database.execute_sql(SQL.close_manifest_entries)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ from pulp_actor.plugins import load_plugins
 from pulp_actor.plugins.file import actors  # noqa: F401  (as a worker imports it)
 from pulp_actor.plugins.file.models import FileContent
 from pulp_actor.queue.context import CurrentTask, _current
+from pulp_actor.settings import settings
 from pulp_actor.versions import version_content
+from tests.support.git import Work
 from tests.support.upstream import Upstream
 
 _numbers = itertools.count(1)
@@ -68,3 +71,27 @@ def paths(version: RepositoryVersion) -> set[str]:
     query = FileContent.select(FileContent.relative_path).join(
         RepositoryContent, on=RepositoryContent.content == FileContent.content).where(version_content(version))
     return {path for (path,) in query.tuples()}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    with settings.override(ALLOWED_IMPORT_PATHS=[str(tmp_path / "repositories")]):
+        yield tmp_path / "repositories"
+
+
+@pytest.fixture
+def work(folder: Path) -> Work:
+    work = Work(folder / "work")
+    work.commit({"README": b"first\n", "docs/a file": b"a\n", "data.bin": bytes(range(256)) * 4000})
+    return work
+
+
+@pytest.fixture
+def make_git_remote(make_remote: Callable[..., Remote], work: Work) -> Callable[..., Remote]:
+    def make(ref: str | None = None, **columns: Any) -> Remote:
+        remote = make_remote(**{"url": f"file://{work.directory}", "details": {"git_ref": ref} if ref else {}, **columns})
+        remote.type = "file.git"
+        remote.save()
+        return remote
+
+    return make

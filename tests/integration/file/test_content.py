@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 
+from pulp_actor.db import connected
 from pulp_actor.errors import ValidationError
 from pulp_actor.identifiers import href, registry
 from pulp_actor.models import Content, ContentArtifact, Upload, mutations
@@ -17,6 +20,8 @@ from pulp_actor.storage.uploads import add_chunk
 from pulp_actor.sync import DownloadError
 from pulp_actor.versions import PathTaken
 from tests.integration.file.conftest import paths
+from tests.support.transactions import open_transactions
+from tests.support.upstream import hangs
 
 
 def artifact(data: bytes):
@@ -64,14 +69,18 @@ def create(**data):
     return mutations.create(registry.by_path("content/file/files"), data)
 
 
+def uploaded(data):
+    upload = Upload.create(size=len(data))
+    file = get_storage().new_temporary()
+    file.write(data)
+    add_chunk(upload, 0, file)
+    return upload
+
+
 def test_as_the_api_asks_for_it(make_repository, upstream, task):
     repository = make_repository()
     create(artifact_id=str(artifact(b"one").id), relative_path="one", repository_id=str(repository.id))
-    upload = Upload.create(size=3)
-    file = get_storage().new_temporary()
-    file.write(b"two")
-    add_chunk(upload, 0, file)
-    create(upload_id=str(upload.id), relative_path="two", repository_id=str(repository.id))
+    create(upload_id=str(uploaded(b"two").id), relative_path="two", repository_id=str(repository.id))
     upstream.files["three"] = b"three"
     create(file_url=f"{upstream.url}three", relative_path="three", downloader_config={"headers": [{"X-A": "1"}]})
     assert paths(repository.latest_version()) == {"one", "two"}
@@ -87,3 +96,39 @@ def test_source_that_is_not_there(connection, upstream):
     with pytest.raises(ValidationError, match="artifact"):
         create(relative_path="x")
     assert FileContent.select().count() == 0
+
+
+def test_an_upload_that_became_nothing_is_still_there(make_repository, task):
+    repository = make_repository()
+    create_file_content(artifact(b"x"), "x", repository)
+    wanted = {"upload_id": str(uploaded(b"two").id), "relative_path": "x", "repository_id": str(repository.id)}
+    with pytest.raises(PathTaken):
+        create(**wanted, overwrite=False)
+    create(**wanted)
+    assert FileContent.select().where(FileContent.digest == hashlib.sha256(b"two").hexdigest()).exists()
+    assert Upload.select().count() == 0
+    assert not [path for path in (get_storage().root / "upload").rglob("*") if path.is_file()]
+
+
+def test_a_slow_server_keeps_no_transaction_open(connection, upstream):
+    """Neither row locks, nor a snapshot that keeps vacuum from its work."""
+    answer, asked = upstream.event(), Event()
+    inner = hangs(answer, b"slow")
+
+    async def slow(request):
+        asked.set()
+        return await inner(request)
+
+    upstream.handlers["slow"] = slow
+
+    def make():
+        with connected():
+            return create(file_url=f"{upstream.url}slow", relative_path="slow")
+
+    with ThreadPoolExecutor(1) as others:
+        unit = others.submit(make)
+        assert asked.wait(30)
+        during = open_transactions()
+        upstream.set(answer)
+        assert unit.result(30).digest == hashlib.sha256(b"slow").hexdigest()
+    assert during == []

@@ -2,72 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-
 import pytest
 
 from pulp_actor.models import Artifact, ContentArtifact, RemoteArtifact
 from pulp_actor.plugins.file.actors import synchronize
-from pulp_actor.settings import settings
 from pulp_actor.storage import get_storage
 from pulp_actor.storage.base import temporary_directory
 from pulp_actor.sync import DownloadError
 from pulp_actor.sync.session import basic_auth
 from tests.integration.file.conftest import paths
-
-ENVIRONMENT = {
-    "PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull,
-    **{f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (
-        ("NAME", "A. U. Thor"), ("EMAIL", "author@example.org"))},
-}
-
-
-class Work:
-    """A repository that somebody works in."""
-
-    def __init__(self, directory):
-        self.directory = directory
-        directory.mkdir(parents=True)
-        self.git("init", "--quiet", "--initial-branch=main", ".")
-
-    def git(self, *arguments):
-        done = subprocess.run(
-            ["git", *arguments], cwd=self.directory, env=ENVIRONMENT, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
-
-    def commit(self, files, message="a change"):
-        for path, data in files.items():
-            file = self.directory / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(data)
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--message", message)
-        return self.git("rev-parse", "HEAD")
-
-
-@pytest.fixture
-def folder(tmp_path):
-    with settings.override(ALLOWED_IMPORT_PATHS=[str(tmp_path / "repositories")]):
-        yield tmp_path / "repositories"
-
-
-@pytest.fixture
-def work(folder):
-    work = Work(folder / "work")
-    work.commit({"README": b"first\n", "docs/a file": b"a\n", "data.bin": bytes(range(256)) * 4000})
-    return work
-
-
-@pytest.fixture
-def make_git_remote(make_remote, work):
-    def make(ref=None, **columns):
-        remote = make_remote(**{"url": f"file://{work.directory}", "details": {"git_ref": ref} if ref else {}, **columns})
-        remote.type = "file.git"
-        remote.save()
-        return remote
-
-    return make
+from tests.support.git import Work
 
 
 def sync(remote, repository, **options):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
+from actors.base import general_create
+from pulp_actor.db import connected
 from pulp_actor.errors import NotFound
 from pulp_actor.models import Artifact, ContentArtifact, Publication, PublishedMetadata, SigningService
 from pulp_actor.plugins.file.publishing import publish
@@ -12,9 +17,11 @@ from pulp_actor.signing import openpgp
 from pulp_actor.signing.errors import SigningError
 from pulp_actor.signing.services import CLASSES, add_service, remove_service, sign
 from pulp_actor.storage import get_storage
+from pulp_actor.storage.artifacts import store_artifact
 from tests.integration.file.conftest import connection
 from tests.integration.transfer.conftest import hold, repository
 from tests.support.signing import SAY, SIGN, keys
+from tests.support.transactions import open_transactions
 
 __all__ = ["connection", "keys"]
 
@@ -110,3 +117,46 @@ def test_a_publication_that_cannot_be_signed_is_none(connection):
     with pytest.raises(SigningError, match="no signing service 'nobody'"):
         publish(version.id)
     assert Publication.select().count() == 0
+
+
+def test_a_slow_script_keeps_no_transaction_open(make_service, tmp_path):
+    """The script says that it has begun, and waits for leave to go on: by pipes, which wait for their other end."""
+    service = make_service()
+    begun, leave = tmp_path / "begun", tmp_path / "leave"
+    for pipe in (begun, leave):
+        os.mkfifo(pipe)
+    slow = tmp_path / "slow.sh"
+    slow.write_text(f"#!/bin/sh\necho > '{begun}'\nread -r _ < '{leave}'\n{SIGN['gpg']}\n{SAY}\n")
+    slow.chmod(0o755)
+    SigningService.update(script=str(slow)).execute()
+    version = hold(repository("slow", pulp_labels={"signing-service": service.name}), {"a": b"a"})
+
+    def make():
+        with connected():
+            return publish(version.id)
+
+    with ThreadPoolExecutor(1) as others:
+        publication = others.submit(make)
+        begun.read_text()
+        during = open_transactions(), Publication.select().count()
+        leave.write_text("go on\n")
+        assert PublishedMetadata.select().where(PublishedMetadata.publication == publication.result(30).id).count() == 2
+    assert during == ([], 0)
+
+
+def test_a_version_made_on_the_way_is_published_when_it_is_there(make_service, script):
+    """A unit is uploaded into a repository that publishes itself, and whose script fails: the unit is there, and the task
+    says why there is no publication."""
+    make_service()
+    SigningService.update(script=script("echo no ink >&2; exit 1", name="fails.sh")).execute()
+    target = repository("auto", pulp_labels={"signing-service": "service"}, details={"autopublish": True})
+    with get_storage().temporary() as file:
+        file.write(b"data")
+        artifact = store_artifact(file)
+    data = {"artifact_id": str(artifact.id), "relative_path": "x", "repository_id": str(target.id)}
+    with pytest.raises(SigningError, match="no ink"):
+        general_create("content/file/files", data)
+    assert target.latest_version().number == 1 and Publication.select().count() == 0
+    SigningService.update(script=script(SIGN["gpg"], SAY, name="signs.sh")).execute()
+    general_create("content/file/files", data | {"relative_path": "y"})
+    assert Publication.get().repository_version_id == target.latest_version().id

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from urllib.parse import quote, urljoin
 
-from pulp_actor.db import transaction
 from pulp_actor.identifiers import href, prn
 from pulp_actor.models import (
     Artifact,
@@ -13,7 +12,7 @@ from pulp_actor.models import (
     RepositoryContent,
     RepositoryVersion,
 )
-from pulp_actor.publishing import add_metadata, new_publication
+from pulp_actor.publishing import publishing
 from pulp_actor.queue import actor, current_task
 from pulp_actor.sync import DeclaredArtifact, DeclaredContent, Downloader, Pipeline, run
 from pulp_actor.versions import VersionBuilder, announce, new_version, version_content
@@ -59,10 +58,9 @@ def _declare(text: bytes, url: str) -> Iterator[DeclaredContent]:
 def publish(repository_version_pk: str) -> None:
     """Publish a version: its recipes as they are, and a cookbook of them, so that others can mirror it."""
     version = RepositoryVersion.get_by_id(repository_version_pk)
-    with transaction():
-        publication = new_publication(version, "recipe.recipe", complete=True, pass_through=True)
-        add_metadata(publication, cookbook.NAME, cookbook.write(_entries(version)))
-    current_task().add_created_resource(href(publication), prn(publication))
+    with publishing(version, "recipe.recipe", pass_through=True) as draft:
+        draft.add(cookbook.NAME, cookbook.write(_entries(version)))
+    current_task().add_created_resource(href(draft.publication), prn(draft.publication))
 
 
 def _entries(version: RepositoryVersion) -> Iterator[cookbook.Entry]:

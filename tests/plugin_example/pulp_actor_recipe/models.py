@@ -3,7 +3,7 @@
 from peewee import IntegerField, TextField
 
 from pulp_actor.models import DetailContent, mutations
-from pulp_actor.sync.units import create_unit
+from pulp_actor.sync.units import create_unit, downloaded
 
 
 class RecipeContent(DetailContent):
@@ -21,4 +21,4 @@ class RecipeContent(DetailContent):
         table_name = "recipe_content"
 
 
-mutations.register(RecipeContent, mutations.Rules(create=create_unit))
+mutations.register(RecipeContent, mutations.Rules(prepare=downloaded, create=create_unit))
