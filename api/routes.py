@@ -50,8 +50,9 @@ def core_endpoints() -> list[Endpoint]:
     return [
         *service.service_endpoints(), tasks.task_endpoint(), task_groups.task_group_endpoint(),
         *workers.worker_endpoints(), artifacts.artifact_endpoint(), uploads.upload_endpoint(),
-        *content.generic_endpoints(), *repositories.generic_endpoints(), *remotes.generic_endpoints(),
-        *alternates.generic_endpoints(), *publications.generic_endpoints(), *distributions.generic_endpoints(),
+        content.all_content_endpoint(), repositories.REPOSITORIES.of_all(), repositories.all_versions_endpoint(),
+        remotes.REMOTES.of_all(), alternates.SOURCES.of_all(), publications.PUBLICATIONS.of_all(),
+        distributions.DISTRIBUTIONS.of_all(),
         *guards.guard_endpoints(), users.user_endpoint(),
         *users.group_endpoints(), *access.access_endpoints(), login.login_endpoint(), tokens.token_endpoint(),
         *openpgp.openpgp_endpoints(), signing.signing_endpoint(), *space.space_endpoints(), quotas.quota_endpoint(),

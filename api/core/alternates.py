@@ -10,7 +10,7 @@ from typing import Any
 from peewee import Select
 
 from api.call import Answer, Call
-from api.core.common import columns, family_filters, orderings, type_endpoint
+from api.core.common import Family, columns, family_filters, orderings
 from api.core.roles import role_operations
 from api.endpoints import Endpoint, Operation
 from api.filters import FilterSet, text_filters
@@ -68,26 +68,23 @@ def _refresh(call: Call, *, actor: str) -> Answer:
     return Answer(202, {"task_group": href_of(TASK_GROUP, group)})
 
 
+def source_operations(*more: Operation) -> list[Operation]:
+    """What every type of source offers; how it is refreshed is the type's own."""
+    return [listing(), creating(), reading(), *updating_in_task(), deleting_in_task(), *role_operations(), *more]
+
+
+#: The sources of all types. The contract has no list over them; clients that speak to this server only may use it.
+SOURCES = Family(
+    "acs", "Acs", AlternateContentSourceSchema, source_rows, source_filters, source_operations, component="actor")
+
+
 def source_endpoint(
     resource: ResourceType, schema: type[AlternateContentSourceSchema], *, tag: str, refresh: str,
     operations: Sequence[Operation] = (),
 ) -> Endpoint:
     """The endpoint of one type of source. ``refresh`` names the actor that looks at one of its paths; it is given the
     source's key and the path (empty: the remote's own address)."""
-    return type_endpoint(
-        resource, schema, tag=tag, rows=source_rows, filters=source_filters,
-        operations=[
-            listing(), creating(), reading(), *updating_in_task(), deleting_in_task(), *role_operations(),
-            action("refresh", partial(_refresh, actor=refresh), responses={202: TaskGroupOperation},
-                   help="Find out what the source has now."),
-            *operations,
-        ],
-    )
-
-
-def generic_endpoints() -> list[Endpoint]:
-    """The list over sources of all types. The contract has none; clients that speak to this server only may use it."""
-    return [Endpoint(
-        path="acs", tag="Acs", component="actor", schema=AlternateContentSourceSchema, rows=source_rows,
-        filters=source_filters(), operations=[listing()],
-    )]
+    refreshing = action(
+        "refresh", partial(_refresh, actor=refresh), responses={202: TaskGroupOperation},
+        help="Find out what the source has now.")
+    return SOURCES.of_type(resource, schema, tag=tag, operations=[refreshing, *operations])

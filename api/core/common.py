@@ -1,8 +1,9 @@
-"""What the families share: their filters, orderings, label actions, and the query for the columns of a model."""
+"""What the families share: their endpoints, filters, orderings, label actions, and the query for the columns of a model."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ from peewee import Model, Select
 from api.call import Answer, Call
 from api.endpoints import Endpoint, Key, Operation
 from api.filters import Filter, FilterSet, choice_filters, identity_filters, label_filter
-from api.operations import action
+from api.operations import action, listing
 from api.schemas.base import ObjectSchema
 from api.schemas.common import SetLabel, UnsetLabel
 from pulp_actor.db import transaction
@@ -53,17 +54,43 @@ def family_filters(model: type[Model], type_: str | None, filters: Sequence[Filt
     return FilterSet(found, order, newest_first(model))
 
 
-def type_endpoint(
-    resource: ResourceType, schema: type[ObjectSchema], *, tag: str, rows: Callable[[str | None], Select],
-    filters: Callable[[str | None], FilterSet], operations: Sequence[Operation],
-) -> Endpoint:
-    """The endpoint of one type of a family whose types share a table: ``rows`` makes the query for a type's rows, and
-    ``filters`` what their list can be filtered by."""
-    return Endpoint(
-        path=resource.path, tag=tag, component=resource.component, schema=schema, resource=resource,
-        rows=partial(rows, resource.type), keys=[Key("pulp_id", resource.model.id)], filters=filters(resource.type),
-        operations=operations,
-    )
+@dataclass(frozen=True)
+class Family:
+    """Types of object that share a table. Each has an endpoint of its own, and there is a list over all of them.
+
+    Attributes:
+        path, tag, component: of the list over all types.
+        schema: what an object of any type looks like; a type's schema derives from it.
+        rows: makes the query for all rows of a type; None: of every type.
+        filters: makes what a type's list can be filtered and ordered by; None: the list over all types.
+        operations: makes what every type offers, with the type's own operations behind it.
+    """
+
+    path: str
+    tag: str
+    schema: type[ObjectSchema]
+    rows: Callable[[str | None], Select]
+    filters: Callable[[str | None], FilterSet]
+    operations: Callable[..., list[Operation]]
+    component: str = "core"
+
+    def of_type(
+        self, resource: ResourceType, schema: type[ObjectSchema], *, tag: str, operations: Sequence[Operation] = (),
+        **options: Any,
+    ) -> Endpoint:
+        """The endpoint of one type, with ``operations`` of its own; ``options`` take the place of what follows from the
+        family, as attributes of `Endpoint`."""
+        return replace(Endpoint(
+            path=resource.path, tag=tag, component=resource.component, schema=schema, resource=resource,
+            rows=partial(self.rows, resource.type), keys=[Key("pulp_id", resource.model.id)],
+            filters=self.filters(resource.type), operations=self.operations(*operations),
+        ), **options)
+
+    def of_all(self) -> Endpoint:
+        """The list over objects of all types."""
+        return Endpoint(
+            path=self.path, tag=self.tag, component=self.component, schema=self.schema, rows=partial(self.rows, None),
+            filters=self.filters(None), operations=[listing()])
 
 
 def _type_filters(model: type[Model]) -> list[Filter]:

@@ -248,10 +248,9 @@ def content_endpoint(
     )
 
 
-def generic_endpoints() -> list[Endpoint]:
+def all_content_endpoint() -> Endpoint:
     """The list over units of all types."""
     filters = content_filters(*choice_filters("pulp_type", Content.type, sorted({*content_types(), *CORE_TYPES})))
-    return [Endpoint(
+    return Endpoint(
         path="content", tag="Content", schema=AnyContentSchema, rows=any_content_rows, known_count=known_count,
-        filters=FilterSet(filters.filters, {"pk": Content.id}, newest_first(Content)), operations=[listing()],
-    )]
+        filters=FilterSet(filters.filters, {"pk": Content.id}, newest_first(Content)), operations=[listing()])

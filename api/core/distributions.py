@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from peewee import JOIN, Select
 
-from api.core.common import columns, family_filters, labelling, orderings, type_endpoint
-from api.core.repositories import _latest_with_content
+from api.core.common import Family, columns, family_filters, labelling, orderings
+from api.core.repositories import latest_with_content
 from api.core.roles import role_operations
-from api.endpoints import Endpoint, Operation
+from api.endpoints import Operation
 from api.filters import FilterSet, boolean_filter, custom, reference_filters, text_filters
 from api.operations import creating_in_task, deleting_in_task, listing, reading, updating_in_task
 from api.schemas.base import ObjectSchema, refuse
 from api.schemas.fields import INDEXED_LIMIT, Boolean, Labels, Row, Text, wire_time
 from api.schemas.references import Reference, show_prn
 from pulp_actor.domains import current_domain
-from pulp_actor.identifiers import ResourceType
 from pulp_actor.models import ContentGuard, Distribution, Publication, Remote, Repository, RepositoryVersion
 from pulp_actor.settings import settings
 
@@ -103,7 +101,7 @@ def distribution_rows(type_: str | None = None) -> Select:
 
 
 def _with_content(text: str) -> Any:
-    holding = Repository.select(Repository.id).where(_latest_with_content(text))
+    holding = Repository.select(Repository.id).where(latest_with_content(text))
     return Distribution.repository.in_(holding)
 
 
@@ -129,19 +127,9 @@ def distribution_operations(*more: Operation, roles: bool = True) -> list[Operat
     ]
 
 
-def distribution_endpoint(
-    resource: ResourceType, schema: type[DistributionSchema], *, tag: str, operations: Sequence[Operation] = (),
-) -> Endpoint:
-    """The endpoint of one type of distribution."""
-    return type_endpoint(
-        resource, schema, tag=tag, rows=distribution_rows, filters=distribution_filters,
-        operations=distribution_operations(*operations),
-    )
+#: The distributions of all types.
+DISTRIBUTIONS = Family(
+    "distributions", "Distributions", DistributionSchema, distribution_rows, distribution_filters, distribution_operations)
 
-
-def generic_endpoints() -> list[Endpoint]:
-    """The list over distributions of all types."""
-    return [Endpoint(
-        path="distributions", tag="Distributions", schema=DistributionSchema, rows=distribution_rows,
-        filters=distribution_filters(), operations=[listing()],
-    )]
+#: The endpoint of one type of distribution: `Family.of_type`.
+distribution_endpoint = DISTRIBUTIONS.of_type

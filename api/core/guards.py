@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 from peewee import SQL, Model, Select, Value, fn
 
 from api.call import instance_of
-from api.core.common import columns, family_filters, orderings
+from api.core.common import Family, columns, family_filters, orderings
 from api.core.roles import role_operations
 from api.core.users import GroupSchema, GroupUser
-from api.endpoints import Endpoint, Key, Operation
+from api.endpoints import Endpoint, Operation
 from api.filters import FilterSet, text_filters
 from api.operations import creating, deleting, listing, reading, updating
 from api.schemas.base import ObjectSchema, WireSchema, refuse
 from api.schemas.fields import INDEXED_LIMIT, Row, Text
 from api.schemas.nested import Object
 from api.schemas.references import References
-from pulp_actor.identifiers import ResourceType, href_of, registry
+from pulp_actor.identifiers import href_of, registry
 from pulp_actor.models import ContentGuard, Group, Role, RoleAssignment, User
 from pulp_actor.models.resources import COMPOSITE_GUARD, ENVVAR_GUARD, HEADER_GUARD, RBAC_GUARD, REDIRECT_GUARD
 from pulp_actor.security.permissions import DOWNLOAD
@@ -120,34 +119,28 @@ def guard_filters(type_: str | None = None) -> FilterSet:
     return family_filters(ContentGuard, type_, text_filters("name", ContentGuard.name), order)
 
 
-def guard_endpoint(
-    resource: ResourceType, schema: type[ContentGuardSchema], *, tag: str, component: str = "core",
-    more: Sequence[Operation] = (), rows: Callable[[], Select] | None = None, **options: Any,
-) -> Endpoint:
-    """The endpoint of one type of guard."""
-    return Endpoint(
-        path=resource.path, tag=tag, component=component, schema=schema, resource=resource,
-        rows=rows or partial(guard_rows, resource.type), filters=guard_filters(resource.type),
-        keys=[Key("pulp_id", ContentGuard.id)],
-        operations=[listing(), creating(), reading(), *updating(), deleting(), *more], **options,
-    )
+def guard_operations(*more: Operation) -> list[Operation]:
+    """What every type of guard offers."""
+    return [listing(), creating(), reading(), *updating(), deleting(), *more]
+
+
+#: The guards of all types.
+GUARDS = Family("contentguards", "Contentguards", ContentGuardSchema, guard_rows, guard_filters, guard_operations)
+
+#: The endpoint of one type of guard: `Family.of_type`.
+guard_endpoint = GUARDS.of_type
 
 
 def guard_endpoints() -> list[Endpoint]:
     """The list over guards of all types, and the core's own types."""
     roles = role_operations()
     return [
-        Endpoint(
-            path="contentguards", tag="Contentguards", schema=ContentGuardSchema, rows=guard_rows,
-            filters=guard_filters(), operations=[listing()],
-        ),
-        guard_endpoint(COMPOSITE_GUARD, CompositeGuardSchema, tag="Contentguards: Composite", more=roles),
-        guard_endpoint(REDIRECT_GUARD, RedirectGuardSchema, tag="Contentguards: Content_Redirect", more=roles),
-        guard_endpoint(ENVVAR_GUARD, EnvVarGuardSchema, tag="Contentguards: Envvar_Header", more=roles),
-        guard_endpoint(HEADER_GUARD, HeaderGuardSchema, tag="Contentguards: Header", more=roles),
+        GUARDS.of_all(),
+        guard_endpoint(COMPOSITE_GUARD, CompositeGuardSchema, tag="Contentguards: Composite", operations=roles),
+        guard_endpoint(REDIRECT_GUARD, RedirectGuardSchema, tag="Contentguards: Content_Redirect", operations=roles),
+        guard_endpoint(ENVVAR_GUARD, EnvVarGuardSchema, tag="Contentguards: Envvar_Header", operations=roles),
+        guard_endpoint(HEADER_GUARD, HeaderGuardSchema, tag="Contentguards: Header", operations=roles),
         guard_endpoint(
-            RBAC_GUARD, RbacGuardSchema, tag="Contentguards: Rbac", more=roles, rows=rbac_guard_rows,
+            RBAC_GUARD, RbacGuardSchema, tag="Contentguards: Rbac", operations=roles, rows=rbac_guard_rows,
             roles={"downloader": ["download"]}),
     ]
-
-

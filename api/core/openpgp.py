@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,9 +12,9 @@ from peewee import Select, fn
 from api.call import Answer, Call
 from api.core.common import columns, labelling
 from api.core.content import ContentSchema, content_filters, content_types, counted_content, known_count
-from api.core.distributions import DistributionSchema, distribution_filters, distribution_operations, distribution_rows
+from api.core.distributions import DistributionSchema, distribution_endpoint, distribution_filters, distribution_operations
 from api.core.remotes import NetworkConfig
-from api.core.repositories import RepositorySchema, repository_filters, repository_operations, repository_rows
+from api.core.repositories import REPOSITORIES, RepositorySchema
 from api.endpoints import FORM, MULTIPART, Endpoint, Key, Operation
 from api.filters import Filter, FilterSet, custom, text_filters
 from api.operations import GENERAL_CREATE, listing, reading
@@ -220,7 +221,6 @@ def _keyring_distribution_filters() -> FilterSet:
 
 
 def openpgp_endpoints() -> list[Endpoint]:
-    details: dict[str, Any] = {"keys": [Key("pulp_id", Distribution.id)]}
     return [
         _keys(
             PUBLIC_KEY, PublicKeySchema, text_filters("fingerprint", OpenPGPPublicKey.fingerprint, ("exact",)),
@@ -244,20 +244,11 @@ def openpgp_endpoints() -> list[Endpoint]:
         _keys(
             USER_ID, UserIdSchema, text_filters("user_id", OpenPGPUserID.user_id),
             {"user_id": OpenPGPUserID.user_id, "raw_data": OpenPGPUserID.user_id}),
-        Endpoint(
-            path=OPENPGP_KEYRING.path, tag="Repositories: Openpgp_Keyring", schema=KeyringSchema,
-            rows=partial(repository_rows, OPENPGP_KEYRING.type), resource=OPENPGP_KEYRING,
-            filters=repository_filters(OPENPGP_KEYRING.type), keys=[Key("pulp_id", Repository.id)],
-            operations=repository_operations(),
-        ),
-        Endpoint(
-            path=OPENPGP_DISTRIBUTION.path, tag="Distributions: Openpgp", schema=KeyringDistributionSchema,
-            rows=partial(distribution_rows, OPENPGP_DISTRIBUTION.type), resource=OPENPGP_DISTRIBUTION,
-            filters=_keyring_distribution_filters(), operations=distribution_operations(roles=False), **details,
-        ),
-        Endpoint(
-            path=ARTIFACT_DISTRIBUTION.path, tag="Distributions: Artifacts", schema=ArtifactDistributionSchema,
-            rows=partial(distribution_rows, ARTIFACT_DISTRIBUTION.type), resource=ARTIFACT_DISTRIBUTION,
-            filters=distribution_filters(ARTIFACT_DISTRIBUTION.type), operations=[listing(), reading()], **details,
-        ),
+        REPOSITORIES.of_type(OPENPGP_KEYRING, KeyringSchema, tag="Repositories: Openpgp_Keyring"),
+        replace(
+            distribution_endpoint(OPENPGP_DISTRIBUTION, KeyringDistributionSchema, tag="Distributions: Openpgp"),
+            filters=_keyring_distribution_filters(), operations=distribution_operations(roles=False)),
+        replace(
+            distribution_endpoint(ARTIFACT_DISTRIBUTION, ArtifactDistributionSchema, tag="Distributions: Artifacts"),
+            operations=[listing(), reading()]),
     ]

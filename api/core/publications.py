@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from peewee import Select, fn
 
-from api.core.common import columns, family_filters, orderings, type_endpoint
+from api.core.common import Family, columns, family_filters, orderings
 from api.core.roles import role_operations
-from api.endpoints import Endpoint, Operation
+from api.endpoints import Operation
 from api.filters import FilterSet, boolean_filter, custom, key_of, time_filters
 from api.operations import deleting, listing, reading
 from api.schemas.base import ObjectSchema, refuse
 from api.schemas.fields import ListOf, Row, Text
 from api.schemas.references import Reference, find_object, show_href, show_version_href
-from pulp_actor.identifiers import ResourceType, href_of, registry
+from pulp_actor.identifiers import href_of, registry
 from pulp_actor.models import (
     Content,
     ContentArtifact,
@@ -104,20 +103,9 @@ def publication_operations(*more: Operation) -> list[Operation]:
     return [listing(), reading(), deleting(), *role_operations(), *more]
 
 
-def publication_endpoint(
-    resource: ResourceType, schema: type[PublicationSchema], *, tag: str, operations: Sequence[Operation] = (),
-) -> Endpoint:
-    """The endpoint of one type of publication; how one is made is among ``operations``."""
-    return type_endpoint(
-        resource, schema, tag=tag, rows=publication_rows, filters=publication_filters,
-        operations=publication_operations(*operations),
-    )
+#: The publications of all types.
+PUBLICATIONS = Family(
+    "publications", "Publications", PublicationSchema, publication_rows, publication_filters, publication_operations)
 
-
-def generic_endpoints() -> list[Endpoint]:
-    """The list over publications of all types."""
-    return [Endpoint(
-        path="publications", tag="Publications", schema=PublicationSchema, rows=publication_rows,
-        filters=publication_filters(), operations=[listing()],
-    )]
-
+#: The endpoint of one type of publication: `Family.of_type`; how one is made is among its operations.
+publication_endpoint = PUBLICATIONS.of_type

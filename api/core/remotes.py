@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from peewee import Select
 
-from api.core.common import columns, family_filters, labelling, orderings, type_endpoint
+from api.core.common import Family, columns, family_filters, labelling, orderings
 from api.core.roles import role_operations
-from api.endpoints import Endpoint, Operation
+from api.endpoints import Operation
 from api.filters import FilterSet, text_filters, time_filters
 from api.operations import creating, deleting_in_task, listing, reading, updating_in_task
 from api.schemas.base import ObjectSchema, WireSchema, refuse
 from api.schemas.fields import INDEXED_LIMIT, Boolean, Choice, Integer, Json, Labels, ListOf, Number, Row, Secret, Text
 from api.schemas.hidden import HiddenFields
-from pulp_actor.identifiers import ResourceType
 from pulp_actor.models import Remote
 from pulp_actor.models.remote import SECRET_FIELDS
 
@@ -136,19 +134,8 @@ def remote_operations(*more: Operation) -> list[Operation]:
     ]
 
 
-def remote_endpoint(
-    resource: ResourceType, schema: type[RemoteSchema], *, tag: str, operations: Sequence[Operation] = (),
-) -> Endpoint:
-    """The endpoint of one type of remote."""
-    return type_endpoint(
-        resource, schema, tag=tag, rows=remote_rows, filters=remote_filters,
-        operations=remote_operations(*operations),
-    )
+#: The remotes of all types.
+REMOTES = Family("remotes", "Remotes", RemoteSchema, remote_rows, remote_filters, remote_operations)
 
-
-def generic_endpoints() -> list[Endpoint]:
-    """The list over remotes of all types."""
-    return [Endpoint(
-        path="remotes", tag="Remotes", schema=RemoteSchema, rows=remote_rows, filters=remote_filters(),
-        operations=[listing()],
-    )]
+#: The endpoint of one type of remote: `Family.of_type`.
+remote_endpoint = REMOTES.of_type

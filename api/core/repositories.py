@@ -10,7 +10,7 @@ from typing import Any
 from peewee import JOIN, Select, fn
 
 from api.call import Answer, Call
-from api.core.common import columns, family_filters, labelling, newest_first, orderings, type_endpoint
+from api.core.common import Family, columns, family_filters, labelling, newest_first, orderings
 from api.core.roles import role_operations
 from api.endpoints import Endpoint, Key, Operation
 from api.filters import (
@@ -89,7 +89,7 @@ def _with_content(text: str) -> Any:
         RepositoryContent.content == key))
 
 
-def _latest_with_content(text: str) -> Any:
+def latest_with_content(text: str) -> Any:
     key = key_of(text, Content, DetailContent)
     latest = RepositoryVersion.select(fn.MAX(RepositoryVersion.number)).where(
         RepositoryVersion.repository == RepositoryContent.repository, RepositoryVersion.complete)
@@ -108,7 +108,7 @@ def repository_filters(type_: str | None = None) -> FilterSet:
         custom("remote", lambda text: Repository.remote.is_null() if text == "null" else
                Repository.remote == key_of(text, Remote)),
         custom("with_content", _with_content, help="Those that hold this unit of content in any version."),
-        custom("latest_with_content", _latest_with_content, help="Those that hold this unit in their latest version."),
+        custom("latest_with_content", latest_with_content, help="Those that hold this unit in their latest version."),
     ]
     order = orderings(Repository, (
         "description", "name", "next_version", "pulp_labels", "retain_checkpoints", "retain_repo_versions",
@@ -316,32 +316,26 @@ def repository_operations(*more: Operation) -> list[Operation]:
     ]
 
 
+#: The repositories of all types.
+REPOSITORIES = Family(
+    "repositories", "Repositories", RepositorySchema, repository_rows, repository_filters, repository_operations)
+
+
 def repository_endpoints(
     resource: ResourceType, schema: type[RepositorySchema], *, tag: str, operations: Sequence[Operation] = (),
     version_operations: Sequence[Operation] = (),
 ) -> list[Endpoint]:
     """The endpoints of one type of repository and of the versions of its repositories, each with further operations."""
     return [
-        type_endpoint(
-            resource, schema, tag=tag, rows=repository_rows, filters=repository_filters,
-            operations=repository_operations(*operations),
-        ),
+        REPOSITORIES.of_type(resource, schema, tag=tag, operations=operations),
         version_endpoint(
             resource, tag=f"{tag} Versions", component=resource.component,
             href_name=f"{snake(schema.wire_name)}_version", operations=version_operations),
     ]
 
 
-def generic_endpoints() -> list[Endpoint]:
-    """The lists over repositories and versions of all types."""
-    return [
-        Endpoint(
-            path="repositories", tag="Repositories", schema=RepositorySchema, rows=repository_rows,
-            filters=repository_filters(), operations=[listing()],
-        ),
-        Endpoint(
-            path="repository_versions", tag="Repository_Versions", schema=RepositoryVersionSchema, rows=version_rows,
-            filters=version_filters(), operations=[listing()], listed=False,
-        ),
-    ]
-
+def all_versions_endpoint() -> Endpoint:
+    """The list over versions of all types of repository."""
+    return Endpoint(
+        path="repository_versions", tag="Repository_Versions", schema=RepositoryVersionSchema, rows=version_rows,
+        filters=version_filters(), operations=[listing()], listed=False)

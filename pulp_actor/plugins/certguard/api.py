@@ -41,9 +41,7 @@ class RhsmGuardSchema(ContentGuardSchema):
 
 endpoints = [
     guard_endpoint(
-        registry.by_path("contentguards/certguard/rhsm"), RhsmGuardSchema, tag="Contentguards: Rhsm",
-        component="certguard"),
+        registry.by_path("contentguards/certguard/rhsm"), RhsmGuardSchema, tag="Contentguards: Rhsm"),
     guard_endpoint(
-        registry.by_path("contentguards/certguard/x509"), X509GuardSchema, tag="Contentguards: X509",
-        component="certguard"),
+        registry.by_path("contentguards/certguard/x509"), X509GuardSchema, tag="Contentguards: X509"),
 ]
