@@ -11,7 +11,8 @@ from api.call import Answer, Call, Cookie
 from api.core.users import check_password
 from api.endpoints import ANY_USER, Endpoint, Operation
 from api.schemas.base import WireSchema, refuse
-from api.schemas.fields import Secret, Text, matching
+from api.schemas.fields import Secret, Text
+from api.schemas.texts import email_text, username_text
 from pulp_actor.identifiers import href_of, prn_of
 from pulp_actor.models import User, mutations
 from pulp_actor.models.resources import USER
@@ -34,14 +35,12 @@ class LoginUpdate(WireSchema):
     """What is one's own; a new password goes with the old one."""
 
     wire_name = "LoginUpdate"
-    username = Text(max_length=150, validate=[
-        matching(r"[\w.@+-]+", "A user name may hold letters, digits and @ . + - _ only.")])
+    username = username_text()
     old_password = Secret()
     new_password = Secret()
     first_name = Text(blank=True, max_length=150)
     last_name = Text(blank=True, max_length=150)
-    email = Text(blank=True, format="email", validate=[
-        matching(r"|[^@\s]+@[^@\s]+", "This is not an e-mail address.")])
+    email = email_text()
 
 
 def _who(call: Call) -> dict[str, Any]:

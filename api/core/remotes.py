@@ -12,16 +12,12 @@ from api.endpoints import Operation
 from api.filters import FilterSet, text_filters, time_filters
 from api.operations import creating, deleting_in_task, listing, reading, updating_in_task
 from api.schemas.base import ObjectSchema, WireSchema, refuse
-from api.schemas.fields import INDEXED_LIMIT, Boolean, Choice, Integer, Json, Labels, ListOf, Number, Row, Secret, Text
-from api.schemas.hidden import HiddenFields
+from api.schemas.fields import INDEXED_LIMIT, Boolean, Choice, Integer, Json, Labels, ListOf, Number, Secret, Text
+from api.schemas.hidden import HiddenFields, are_set
 from pulp_actor.models import Remote
 from pulp_actor.models.remote import SECRET_FIELDS
 
 POLICIES = ("immediate", "on_demand", "streamed")
-
-
-def _hidden_fields(row: Row) -> list[dict[str, Any]]:
-    return [{"name": name, "is_set": row[f"{name}_is_set"]} for name in SECRET_FIELDS]
 
 
 class Pem(Text):
@@ -105,13 +101,12 @@ class RemoteSchema(NetworkConfig, ObjectSchema):
     url = Text(required=True, help="The address of what is mirrored.")
     pulp_labels = Labels(help="Labels of the remote.")
     policy = policy_field("Policy692Enum")
-    hidden_fields = HiddenFields(show=_hidden_fields)
+    hidden_fields = HiddenFields(*SECRET_FIELDS)
 
 
 def remote_rows(type_: str | None = None) -> Select:
     """All remotes (of one type), whether each secret is set but never a secret."""
-    flags = [getattr(Remote, name).is_null(False).alias(f"{name}_is_set") for name in SECRET_FIELDS]
-    query = Remote.select(*columns(Remote, without=SECRET_FIELDS), *flags)
+    query = Remote.select(*columns(Remote, without=SECRET_FIELDS), *are_set(Remote, SECRET_FIELDS))
     return query if type_ is None else query.where(Remote.type == type_)
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import urlsplit
-
 from marshmallow import ValidationError as MarshmallowError
 from peewee import Select
 
@@ -17,7 +14,8 @@ from api.operations import action, creating, deleting, listing, reading, updatin
 from api.schemas.base import ObjectSchema, WireSchema
 from api.schemas.common import TaskGroupOperation
 from api.schemas.fields import INDEXED_LIMIT, Boolean, Choice, DateTime, Integer, Number, Secret, Text
-from api.schemas.hidden import HiddenFields
+from api.schemas.hidden import HiddenFields, are_set
+from api.schemas.texts import http_url
 from pulp_actor.db import transaction
 from pulp_actor.identifiers import href_of
 from pulp_actor.models import UpstreamPulp
@@ -26,16 +24,6 @@ from pulp_actor.models.upstream import UPSTREAM_SECRETS
 from pulp_actor.queue.groups import new_group
 
 REPLICATE = "pulpcore.app.tasks.replica.replicate_distributions"
-
-
-def _check_url(text: str) -> None:
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port is not False
-    except ValueError:
-        good = False
-    if not good or parts.query or parts.fragment or parts.username:
-        raise MarshmallowError("An http or https URL is needed here, without credentials and query.")
 
 
 def _check_segment(text: str) -> None:
@@ -48,7 +36,7 @@ class UpstreamPulpSchema(ObjectSchema):
     model = UpstreamPulp
 
     name = Text(required=True, limit=INDEXED_LIMIT, help="A name that no other upstream has.")
-    base_url = Text(required=True, validate=[_check_url], help="Scheme and host of the API there.")
+    base_url = Text(required=True, validate=[http_url(query=False)], help="Scheme and host of the API there.")
     api_root = Text(required=True, help="The path of the API there: /pulp/.")
     domain = Text(null=True, column="upstream_domain", validate=[_check_segment], help="The domain there.")
     ca_cert = Text(null=True, strip=False, help="PEM of the certificates that the server is checked against.")
@@ -65,8 +53,7 @@ class UpstreamPulpSchema(ObjectSchema):
     sock_read_timeout = Number(null=True, minimum=0.0, help="Seconds between two pieces of a download.")
     remote_policy = Choice(
         ("immediate", "on_demand", "streamed"), enum="RemotePolicyEnum", help="When the files of remotes are downloaded.")
-    hidden_fields = HiddenFields(
-        show=lambda row: [{"name": name, "is_set": row[f"{name}_is_set"]} for name in UPSTREAM_SECRETS])
+    hidden_fields = HiddenFields(*UPSTREAM_SECRETS)
     q_select = Text(null=True, blank=True, help="Which distributions there, in the language of q; null: all.")
     last_replication = DateTime(read_only=True, help="When the last replication that ended well began.")
     policy = Choice(
@@ -80,8 +67,8 @@ class Replicate(WireSchema):
 
 
 def _rows() -> Select:
-    flags: list[Any] = [getattr(UpstreamPulp, name).is_null(False).alias(f"{name}_is_set") for name in UPSTREAM_SECRETS]
-    return UpstreamPulp.select(*columns(UpstreamPulp, without=UPSTREAM_SECRETS), *flags)
+    return UpstreamPulp.select(
+        *columns(UpstreamPulp, without=UPSTREAM_SECRETS), *are_set(UpstreamPulp, UPSTREAM_SECRETS))
 
 
 def _replicate(call: Call) -> Answer:

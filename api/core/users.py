@@ -15,10 +15,11 @@ from api.endpoints import Endpoint, Key, Operation
 from api.filters import FilterSet, boolean_filter, identity_filters, lookups, text_filters
 from api.operations import created, creating, deleting, listing, reading, updating
 from api.schemas.base import WireSchema, refuse
-from api.schemas.fields import Boolean, DateTime, Integer, Row, Secret, Text, matching
+from api.schemas.fields import Boolean, DateTime, Integer, Row, Secret, Text
 from api.schemas.hidden import HiddenFields
 from api.schemas.nested import Object
 from api.schemas.references import show_href, show_prn
+from api.schemas.texts import email_text, username_text
 from pulp_actor.errors import ValidationError
 from pulp_actor.identifiers import href_of, prn_of
 from pulp_actor.models import Group, GroupMember, User
@@ -47,18 +48,16 @@ class UserSchema(WireSchema):
     pulp_href = Text(format="uri", read_only=True, show=show_href(User, "id"))
     prn = Text(read_only=True, show=show_prn(User, "id"))
     id = Integer(read_only=True)
-    username = Text(required=True, max_length=150, validate=[
-        matching(r"[\w.@+-]+", "A user name may hold letters, digits and @ . + - _ only.")])
+    username = username_text(required=True)
     password = Secret(null=True, help="The password; null: no login by password.")
     first_name = Text(blank=True, max_length=150)
     last_name = Text(blank=True, max_length=150)
-    email = Text(blank=True, format="email", validate=[
-        matching(r"|[^@\s]+@[^@\s]+", "This is not an e-mail address.")])
+    email = email_text()
     is_staff = Boolean(default=False)
     is_active = Boolean(default=True)
     date_joined = DateTime(read_only=True)
     groups = Object(UserGroup, many=True, read_only=True, show=_groups)
-    hidden_fields = HiddenFields(show=lambda row: [{"name": "password", "is_set": row["password_is_set"]}])
+    hidden_fields = HiddenFields("password")
 
     def check(self, data: dict[str, Any], current: Any) -> None:
         """Leave the password's hash in its place."""

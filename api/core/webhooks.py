@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
-from marshmallow import ValidationError as MarshmallowError
 from peewee import Select
 
 from api.call import Answer, Call
@@ -15,7 +13,8 @@ from api.filters import FilterSet, choice_filters, text_filters
 from api.operations import action, creating, deleting, listing, reading, updating
 from api.schemas.base import ObjectSchema, refuse
 from api.schemas.fields import INDEXED_LIMIT, Boolean, DateTime, Integer, Json, ListOf, Row, Secret, Text
-from api.schemas.hidden import HiddenFields
+from api.schemas.hidden import HiddenFields, are_set
+from api.schemas.texts import http_url
 from pulp_actor.db import database, transaction
 from pulp_actor.identifiers import href_of, prn_of
 from pulp_actor.models import Webhook, WebhookDelivery
@@ -25,26 +24,16 @@ from pulp_actor.models.webhook import DEAD, DELIVERED, EVENTS, WAITING
 from pulp_actor.webhooks.deliverer import CHANNEL
 
 
-def _check_url(text: str) -> None:
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        good = False
-    if not good or parts.username or parts.fragment:
-        raise MarshmallowError("An http or https URL is needed here, without credentials.")
-
-
 class WebhookSchema(ObjectSchema):
     wire_name = "actor.Webhook"
     model = Webhook
 
     name = Text(required=True, limit=INDEXED_LIMIT, help="A name that no other webhook has.")
-    url = Text(required=True, validate=[_check_url], help="Where it is told: by POST, with JSON.")
+    url = Text(required=True, validate=[http_url()], help="Where it is told: by POST, with JSON.")
     secret = Secret(null=True, help="Signs what is sent, in the header X-Pulp-Signature.")
     events = ListOf(Text(), required=True, help=f"What it is told of: {', '.join(EVENTS)}.")
     is_active = Boolean(default=True, help="Whether it is told of anything new.")
-    hidden_fields = HiddenFields(show=lambda row: [{"name": "secret", "is_set": row["secret_is_set"]}])
+    hidden_fields = HiddenFields("secret")
 
     def check(self, data: dict[str, Any], current: Any) -> None:
         unknown = [name for name in data.get("events", ()) if name not in EVENTS]
@@ -75,8 +64,7 @@ class DeliverySchema(ObjectSchema):
 
 
 def _rows() -> Select:
-    is_set: Any = Webhook.secret.is_null(False).alias("secret_is_set")
-    return Webhook.select(*columns(Webhook, without=("secret",)), is_set)
+    return Webhook.select(*columns(Webhook, without=("secret",)), *are_set(Webhook, ("secret",)))
 
 
 def _redeliver(call: Call) -> Answer:

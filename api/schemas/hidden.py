@@ -1,14 +1,18 @@
-"""The field that says which secrets of an object are set."""
+"""Secrets of an object: never shown, only whether each is set."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from api.schemas.fields import WireField
+from peewee import Model
+
+from api.schemas.fields import Row, WireField
 
 
 class HiddenFields(WireField):
-    """Which of the fields that are never shown have a value: ``[{"name": "password", "is_set": true}]``."""
+    """Which of the fields that are never shown have a value: ``[{"name": "password", "is_set": true}]``. Shown from the
+    columns ``<name>_is_set`` of a row."""
 
     openapi_type = {
         "type": "array",
@@ -18,5 +22,13 @@ class HiddenFields(WireField):
         },
     }
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(read_only=True, help="Which of the fields that are never shown are set.", **kwargs)
+    def __init__(self, *names: str) -> None:
+        def show(row: Row) -> list[dict[str, Any]]:
+            return [{"name": name, "is_set": row[f"{name}_is_set"]} for name in names]
+
+        super().__init__(read_only=True, show=show, help="Which of the fields that are never shown are set.")
+
+
+def are_set(model: type[Model], names: Sequence[str]) -> list[Any]:
+    """The columns that `HiddenFields` is shown from: whether each of these is not null."""
+    return [getattr(model, name).is_null(False).alias(f"{name}_is_set") for name in names]
