@@ -7,9 +7,11 @@ import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
+
+from tests.support.serving import Handler, served, url_of
 
 ENVIRONMENT = {
     "PATH": os.environ["PATH"], "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull,
@@ -56,10 +58,10 @@ class GitServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/"
+        return f"{url_of(self)}/"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     server: GitServer
 
     def do_GET(self) -> None:
@@ -79,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, cut: bool) -> None:
         path, _, query = self.path.partition("?")
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         environment = ENVIRONMENT | {
             "GIT_PROJECT_ROOT": str(self.server.folder), "GIT_HTTP_EXPORT_ALL": "1", "PATH_INFO": path,
             "QUERY_STRING": query, "REQUEST_METHOD": self.command, "CONTENT_TYPE": self.headers.get("Content-Type", ""),
@@ -97,18 +99,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data[:len(data) // 2] if cut else data)
         self.close_connection = True
 
-    def log_message(self, *_: object) -> None:
-        """Says nothing."""
-
 
 @contextmanager
 def git_server(folder: Path) -> Iterator[GitServer]:
-    with GitServer(folder) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
+    server = GitServer(folder)
+    with served(server):
         try:
             yield server
         finally:
             server.over.set()
-            server.shutdown()
-            thread.join()

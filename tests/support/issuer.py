@@ -6,12 +6,12 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.support.serving import Handler, listening, served, url_of
 
 
 class Issuer:
@@ -25,19 +25,12 @@ class Issuer:
         self.new_key("first")
         issuer = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Documents(Handler):
             def do_GET(self) -> None:
-                body = json.dumps(issuer.document(self.path)).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                self.answer(json.dumps(issuer.document(self.path)).encode())
 
-            def log_message(self, *_: Any) -> None:
-                """Keep quiet."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.server = listening(Documents)
+        self.url = url_of(self.server)
 
     def new_key(self, name: str) -> None:
         """Sign with another key from now on; the older ones stay good."""
@@ -66,11 +59,5 @@ class Issuer:
 @contextmanager
 def running_issuer() -> Iterator[Issuer]:
     issuer = Issuer()
-    thread = Thread(target=issuer.server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with served(issuer.server):
         yield issuer
-    finally:
-        issuer.server.shutdown()
-        issuer.server.server_close()
-        thread.join()

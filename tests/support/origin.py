@@ -7,8 +7,10 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
+
+from tests.support.serving import Handler
 
 MANIFEST = "PULP_MANIFEST"
 
@@ -115,26 +117,15 @@ class _Server(ThreadingHTTPServer):
         """A client that was killed in mid-request is part of the tests."""
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Handler):
     protocol_version = "HTTP/1.1"
     server: _Server
 
     def do_GET(self) -> None:
-        self._answer(send_body=True)
-
-    def do_HEAD(self) -> None:
-        self._answer(send_body=False)
-
-    def _answer(self, *, send_body: bool) -> None:
         status, body = self.server.origin.respond(self.path)
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if send_body:
-            self.wfile.write(body)
+        self.answer(body, status=status)
 
-    def log_message(self, format: str, *args: Any) -> None:
-        """Nobody reads them."""
+    do_HEAD = do_GET
 
 
 @contextmanager

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.support.serving import Handler, listening, served
 
 
 class Receiver:
@@ -28,24 +28,11 @@ class Receiver:
 def running_receiver() -> Iterator[Receiver]:
     receiver = Receiver()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Hook(Handler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            receiver.requests.append((dict(self.headers), body))
-            self.send_response(receiver.status)
-            self.send_header("Location", receiver.url)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            receiver.requests.append((dict(self.headers), self.body()))
+            self.answer(status=receiver.status, headers={"Location": receiver.url})
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Nobody reads them."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    receiver.url = f"http://127.0.0.1:{server.server_address[1]}/hook"
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with served(listening(Hook)) as url:
+        receiver.url = f"{url}/hook"
         yield receiver
-    finally:
-        server.shutdown()
-        server.server_close()

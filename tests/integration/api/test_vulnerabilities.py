@@ -1,9 +1,8 @@
 """What is known against units of content: asked of a real server that speaks OSV's protocol, kept, shown and deleted."""
 
 import json
-import threading
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import falcon
 import pytest
@@ -22,6 +21,7 @@ from pulp_actor.plugins.file.models import FileContent
 from pulp_actor.settings import settings
 from pulp_actor.vulnerabilities import ServiceFailed
 from tests.integration.api.conftest import Client
+from tests.support.serving import Handler, served, url_of
 
 REPORTS = "vuln_report/"
 
@@ -35,14 +35,14 @@ class Osv(ThreadingHTTPServer):
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server_address[1]}/"
+        return f"{url_of(self)}/"
 
 
-class OsvHandler(BaseHTTPRequestHandler):
+class OsvHandler(Handler):
     def do_POST(self):
-        queries = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["queries"]
+        queries = json.loads(self.body())["queries"]
         self.server.asked[self.path] += 1
-        self.answer({"results": [self.result(query) for query in queries]})
+        self.say({"results": [self.result(query) for query in queries]})
 
     def result(self, query):
         found = self.server.findings.get((query["package"]["ecosystem"], query["package"]["name"], query["version"]), [])
@@ -52,26 +52,17 @@ class OsvHandler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.asked[self.path] += 1
-        self.answer({"id": self.path.rpartition("/")[2], "summary": "It burns."})
+        self.say({"id": self.path.rpartition("/")[2], "summary": "It burns."})
 
-    def answer(self, body):
-        content = json.dumps(body).encode()
-        self.send_response(503 if self.server.broken else 200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_):
-        pass
+    def say(self, body):
+        self.answer(json.dumps(body).encode(), status=503 if self.server.broken else 200)
 
 
 @pytest.fixture
 def osv():
-    with Osv() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        with settings.override(VULNERABILITY_SERVICE=server.url):
-            yield server
-        server.shutdown()
+    server = Osv()
+    with served(server), settings.override(VULNERABILITY_SERVICE=server.url):
+        yield server
 
 
 def packages():
