@@ -190,8 +190,11 @@ def test_the_only_version_stays(make_repository):
         delete_version(str(repository.latest_version().id))
 
 
-def test_version_that_has_gone_already_is_no_error(connection):
+def test_version_that_has_gone_already_is_no_error(make_repository):
+    repository = make_repository()
+    before = members(repository)
     delete_version(str(uuid.uuid4()))
+    assert members(repository) == before
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -9,6 +9,7 @@ from typing import Any
 
 import dramatiq
 import pytest
+from psycopg2.errors import LockNotAvailable, NotNullViolation
 
 from pulp_actor.db import transaction
 from pulp_actor.db.connection import Database, before_commit
@@ -108,7 +109,7 @@ def test_the_next_step_is_written_with_the_end_of_the_task_or_neither_is(real: B
     claim = real.engine.claim("default", worker)
     broken = task()
     broken.queue = None  # type: ignore[assignment]
-    with pytest.raises(Exception, match="null value"):
+    with pytest.raises(NotNullViolation):
         real.engine.finish_with(claim, "completed", [broken])
     assert real.record(first.id).state == "running"
 
@@ -222,7 +223,7 @@ def test_while_an_immediate_task_runs_nobody_else_gets_its_locks(platform: Any) 
     def act() -> None:
         with closing(raw()) as conn, conn.cursor() as cursor:
             cursor.execute("SET lock_timeout = '200ms'")
-            with pytest.raises(Exception, match="lock timeout"):
+            with pytest.raises(LockNotAvailable):
                 platform.engine.dispatch([task(exclusive=["shelf"])], cursor=cursor)
         waited.set()
 

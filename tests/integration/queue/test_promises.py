@@ -81,6 +81,7 @@ def test_promise_2_shared_holders_may_be_many(real: Bench) -> None:
     insert = "INSERT INTO task_ticket (task_id, resource, shared, granted) VALUES (%s, 'shelf', true, true)"
     for _ in range(3):
         real.engine.execute(insert, (uuid7(),))
+    assert real.engine.execute("SELECT count(*) FROM task_ticket WHERE resource = 'shelf' AND granted") == [(3,)]
 
 
 def test_promise_2_a_blocked_task_cannot_run(real: Bench) -> None:
