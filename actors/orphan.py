@@ -9,6 +9,8 @@ import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from peewee import chunked
+
 from actors.space import remove_unused
 from pulp_actor.db import database, load_queries, transaction
 from pulp_actor.domains import current_domain_id, of_current_domain
@@ -62,10 +64,16 @@ def _ago(minutes: int) -> datetime.datetime:
 
 
 def _delete_content(content_pks: Sequence[str] | None, before: datetime.datetime) -> Iterator[int]:
-    parameters = {
-        "before": before, "domain": str(current_domain_id()), "limit": BATCH_SIZE,
-        "keys": None if content_pks is None else list(map(str, content_pks)),
-    }
+    """Delete orphans, some at a time; how many each time. Of named ones each is looked at once."""
+    if content_pks is None:
+        yield from _delete_batches(None, before)
+        return
+    for batch in chunked(map(str, content_pks), BATCH_SIZE):
+        yield from _delete_batches(batch, before)
+
+
+def _delete_batches(keys: list[str] | None, before: datetime.datetime) -> Iterator[int]:
+    parameters = {"before": before, "domain": str(current_domain_id()), "limit": BATCH_SIZE, "keys": keys}
     while True:
         with _others_kept_out(), transaction():
             count = database.execute_sql(SQL.delete_content, parameters).rowcount

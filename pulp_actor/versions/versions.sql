@@ -57,29 +57,46 @@ WHERE stay.repository_id = %(repository)s AND stay.version_added <= %(base)s
   AND (stay.version_removed IS NULL OR stay.version_removed > %(base)s)
   AND NOT EXISTS (SELECT FROM {changes} AS change WHERE change.content_id = stay.content_id)
 UNION ALL
-SELECT change.content_id FROM {changes} AS change WHERE change.present
+SELECT change.content_id FROM {changes} AS change WHERE change.present;
+CREATE INDEX ON wanted_content (content_id)
 
 -- name: displaced_in_base
--- Delete from wanted_content the units of one type that were not asked for and share their key with one that was.
-DELETE FROM wanted_content
-USING {table} AS old, {table} AS new, {changes} AS change
-WHERE old.content_id = wanted_content.content_id AND change.present AND new.content_id = change.content_id
-  AND new.content_id <> old.content_id AND {same_key}
+-- Delete from wanted_content the units of one type that were not asked for and share their key with one that was. Step by step,
+-- as `displaced`.
+WITH rival AS MATERIALIZED (
+    SELECT DISTINCT old.*
+    FROM {changes} AS change
+    CROSS JOIN LATERAL (SELECT unit.* FROM {table} AS unit WHERE unit.content_id = change.content_id OFFSET 0) AS new
+    CROSS JOIN LATERAL (
+        SELECT old.* FROM {table} AS old WHERE {same_key} AND old.content_id <> new.content_id OFFSET 0
+    ) AS old
+    WHERE change.present
+)
+DELETE FROM wanted_content USING rival AS old
+WHERE old.content_id = wanted_content.content_id
   AND NOT EXISTS (SELECT FROM {changes} AS asked WHERE asked.content_id = old.content_id)
 RETURNING {key}
 
 -- name: displaced
--- End the stays of the units of one type that share their key with one that the new version adds.
-UPDATE repository_content AS stay SET version_removed = %(number)s
-FROM repository_content AS added
-CROSS JOIN LATERAL (
-    SELECT old.* FROM {table} AS new JOIN {table} AS old ON {same_key} AND old.content_id <> new.content_id
-    WHERE new.content_id = added.content_id OFFSET 0
-) AS old
-WHERE added.repository_id = %(repository)s AND added.version_added = %(number)s
-  AND stay.repository_id::text = %(repository)s AND stay.content_id = old.content_id AND stay.version_removed IS NULL
-  AND stay.version_added < %(number)s
-RETURNING {key}
+-- End the stays of the units of one type that share their key with one that the new version adds. From each such unit one step
+-- after the other (OFFSET 0): as a join, a database without statistics would look at every pair of a member and a new unit.
+WITH taken AS MATERIALIZED (
+    SELECT old.*, stay.id AS stay_id
+    FROM repository_content AS added
+    CROSS JOIN LATERAL (SELECT unit.* FROM {table} AS unit WHERE unit.content_id = added.content_id OFFSET 0) AS new
+    CROSS JOIN LATERAL (
+        SELECT old.* FROM {table} AS old WHERE {same_key} AND old.content_id <> new.content_id OFFSET 0
+    ) AS old
+    CROSS JOIN LATERAL (
+        SELECT stay.id FROM repository_content AS stay
+        WHERE stay.repository_id::text = %(repository)s AND stay.content_id = old.content_id
+          AND stay.version_removed IS NULL AND stay.version_added < %(number)s OFFSET 0
+    ) AS stay
+    WHERE added.repository_id = %(repository)s AND added.version_added = %(number)s
+), ended AS (
+    UPDATE repository_content SET version_removed = %(number)s WHERE id = ANY (ARRAY(SELECT stay_id FROM taken))
+)
+SELECT {key} FROM taken AS old
 
 -- name: rivals
 -- Keys that two of the units that the new version adds claim.
