@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.browser import Visitor, chromium, visitor
+from tests.support.browser import PICTURES, Visitor, chromium, visitor
 from tests.support.console_world import ADDED, REMOVED, World, build_world
 from tests.support.origin import make_files, running_origin, sha256
 from tests.support.platform import RunningPlatform, running_platform
-
-PICTURES = Path(__file__).parents[2] / "build" / "console"
 
 
 @pytest.fixture(scope="module")
@@ -236,10 +233,13 @@ def test_an_api_that_is_away_is_said_and_its_return_noticed(admin: Visitor, worl
     page = admin.page
     page.get_by_role("region", name="Processes").wait_for()
     admin.context.set_offline(True)
-    page.get_by_text("The API does not answer").wait_for()
+    page.get_by_role("banner").get_by_text("The API does not answer").wait_for()
+    page.get_by_text("The API does not answer since").wait_for()
     assert page.get_by_role("region", name="Processes").is_visible(), "what was known stays"
+    assert admin.barriers() == []
     admin.context.set_offline(False)
     page.get_by_role("banner").get_by_text("Well").wait_for()
+    page.get_by_role("region", name="Interruptions").get_by_text("The API does not answer").wait_for()
 
 
 def test_plots_show_what_happened_and_tell_it_in_words(admin: Visitor, world: World) -> None:

@@ -1,8 +1,10 @@
-"""Fifty requests a second while PostgreSQL restarts: metrics and logs say what happened, to the request."""
+"""Fifty requests a second while PostgreSQL restarts: metrics and logs say what happened, to the request, and the console
+shows it to whoever looks on. Pictures of that are left in ``build/console``."""
 
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -21,6 +23,7 @@ from pulp_actor.models import User
 from pulp_actor.security.encryption import keyring
 from pulp_actor.security.passwords import hash_password
 from pulp_actor.settings import settings
+from tests.support.browser import PICTURES, Visitor, chromium, visitor
 from tests.support.content import Repo, distribute
 from tests.support.metrics import Scrape, scrape
 from tests.support.postgres import bound
@@ -28,8 +31,8 @@ from tests.support.services import RunningService, running_service
 from tests.support.workers.waiting import eventually
 
 RATE = 50
-#: Seconds of load before and after the restart, and for which the server is away.
-CALM, AWAY = 4.0, 3.0
+#: Seconds of load before and after the restart.
+CALM = 4.0
 SETTLED = 1.0
 
 
@@ -45,11 +48,12 @@ class Load:
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(RATE)]
 
-    def start(self) -> None:
+    def __enter__(self) -> Load:
         for thread in self._threads:
             thread.start()
+        return self
 
-    def stop(self) -> None:
+    def __exit__(self, *failure: object) -> None:
         self._stop.set()
         for thread in self._threads:
             thread.join(60)
@@ -101,30 +105,73 @@ def services(server: EmbeddedServer, tmp_path: Path) -> Iterator[dict[str, Runni
     keyring.forget()
 
 
+@pytest.fixture
+def onlooker(services: dict[str, RunningService]) -> Iterator[Visitor]:
+    """Somebody with the console's overview before them."""
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with chromium() as browser, visitor(browser, f"{services['api'].url}/pulp/console/") as person:
+        person.log_in("admin", "secret")
+        person.page.get_by_role("region", name="Processes").wait_for()
+        person.page.evaluate("window.notReloaded = true")
+        yield person
+
+
+def sees_the_interruption(person: Visitor) -> None:
+    """While the database is away: said in the head of the page and above what was known before, which stays."""
+    page = person.page
+    page.get_by_role("banner").get_by_role("alert").get_by_text("The database is away").wait_for()
+    page.get_by_text("What stands below is what was known then").wait_for()
+    assert page.locator(".tile").filter(has_text="Health").locator(".figure").inner_text() == "Not well"
+    assert page.get_by_text("No worker is online").count() == 0, "nobody knows that now"
+    assert page.get_by_role("region", name="Processes").get_by_role("row").count() == 1 + 6
+    assert person.barriers() == []
+    person.look("database-away", PICTURES)
+    person.visit("repositories")
+    page.get_by_text("The database is not available.").wait_for()
+    page.get_by_text("The database is away since").wait_for()
+
+
+def sees_it_end(person: Visitor) -> None:
+    """When it is back: the page that was asked for in vain comes by itself, and what happened is kept in words."""
+    page = person.page
+    page.get_by_role("banner").get_by_text("Well").wait_for()
+    page.get_by_role("region", name="Repositories").get_by_role("row").nth(1).wait_for()
+    assert re.match(r"The database is back, after \d+(\.\d)? s\.", page.locator("#announcer").inner_text())
+    person.visit("")
+    interruption = page.get_by_role("region", name="Interruptions").get_by_role("row").nth(1)
+    assert re.match(r"The database is away\s.*\d s$", interruption.inner_text())
+    assert page.get_by_text("What stands below is what was known then").count() == 0
+    assert page.locator(".tile").filter(has_text="Health").locator(".figure").inner_text() == "Well"
+    assert page.evaluate("window.notReloaded"), "nobody had to reload the page"
+    assert person.barriers() == []
+    person.look("database-back", PICTURES)
+
+
 def lines(service: RunningService) -> list[dict[str, Any]]:
     return [json.loads(line) for line in service.log.splitlines() if line.startswith("{")]
 
 
-def test_a_restart_under_load_is_told_by_metrics_and_logs(
-    services: dict[str, RunningService], server: EmbeddedServer, figure: Callable[[str, float], None]
+def test_a_restart_under_load_is_told_by_metrics_logs_and_console(
+    services: dict[str, RunningService], onlooker: Visitor, server: EmbeddedServer, figure: Callable[[str, float], None]
 ) -> None:
     api, content, worker = services["api"], services["content"], services["worker"]
-    load = Load(api.url, content.url)
+    probes = (api, "/pulp/api/v3/readyz/"), (content, "/readyz/"), (worker, "/readyz/")
     before = scrape(api.url), scrape(content.url)
-    load.start()
-    time.sleep(CALM)  # the load itself is what takes its time here
-    server.stop()
-    down = eventually(lambda: _with(api.url, "pulp_database_up", 0), 20)
-    for service, path in ((api, "/pulp/api/v3/readyz/"), (content, "/readyz/"), (worker, "/readyz/")):
-        service.await_answer(path, 503)
-    time.sleep(AWAY)
-    server.start()
-    started = time.monotonic()
-    for service, path in ((api, "/pulp/api/v3/readyz/"), (content, "/readyz/"), (worker, "/readyz/")):
-        service.await_answer(path, 200)
-    figure("seconds until everything is ready again", time.monotonic() - started)
-    time.sleep(CALM)
-    load.stop()
+    with Load(api.url, content.url) as load:
+        time.sleep(CALM)  # the load itself is what takes its time here
+        server.stop()
+        down = eventually(lambda: _with(api.url, "pulp_database_up", 0), 20)
+        for service, path in probes:
+            service.await_answer(path, 503)
+        sees_the_interruption(onlooker)
+        server.start()
+        started = time.monotonic()
+        for service, path in probes:
+            service.await_answer(path, 200)
+        figure("seconds until everything is ready again", time.monotonic() - started)
+        sees_it_end(onlooker)
+        figure("seconds until the console says so", time.monotonic() - started)
+        time.sleep(CALM)
     time.sleep(SETTLED)  # the content server hands on what it counted twice a second
     after = scrape(api.url), scrape(content.url)
     figure("API requests refused", load.answers["api", 503])

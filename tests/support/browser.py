@@ -13,6 +13,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
+#: Where pictures of pages are left.
+PICTURES = Path(__file__).parents[2] / "build" / "console"
 AXE = Path(__file__).parents[1] / "data" / "axe" / "axe.min.js"
 
 #: The sizes of window that pages are looked at in, and the two themes.

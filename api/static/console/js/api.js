@@ -18,6 +18,9 @@ export const statusPath = () => `${HOME}api/v3/status/`;
 let ahead = 0;
 export const serverNow = () => Date.now() + ahead;
 
+/** Events of the window: a request found the server away or broken; the server is well again. */
+export const TROUBLE = "trouble", RECOVERED = "recovered";
+
 /** The API refused a request or could not be reached; `message` can be shown, `fields` says which input it is about. */
 export class ApiError extends Error {
   constructor(message, status = 0, fields = {}) {
@@ -65,11 +68,13 @@ async function send(method, path, { body, headers = {}, signal } = {}) {
     answer = await fetch(address(path), options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
+    dispatchEvent(new Event(TROUBLE));
     throw new ApiError("The server cannot be reached.");
   }
   const date = Date.parse(answer.headers.get("Date"));
   if (date && Math.abs(date - Date.now()) > 2000) ahead = date - Date.now();
   if (answer.status === 401 && session.username) setUser(null);
+  if (answer.status >= 500) dispatchEvent(new Event(TROUBLE));
   if (answer.status >= 400) throw await refusal(answer);
   return answer;
 }
@@ -82,12 +87,12 @@ export async function request(method, path, body) {
 
 export const get = (path, parameters) => request("GET", address(path, parameters));
 
-/** Wait, but not once the network comes or goes. */
-const pause = (ms, signal) => new Promise((resolve) => {
+/** Wait, but not once the network comes or goes, or `wake` happens. */
+const pause = (ms, signal, wake) => new Promise((resolve) => {
   const ended = new AbortController();
   const done = () => { clearTimeout(timer); ended.abort(); resolve(); };
   const timer = setTimeout(done, ms);
-  for (const change of ["online", "offline"]) addEventListener(change, done, { signal: ended.signal });
+  for (const change of ["online", "offline", wake]) addEventListener(change, done, { signal: ended.signal });
   signal.addEventListener("abort", done, { once: true });
 });
 
@@ -101,10 +106,12 @@ const visible = (signal) => new Promise((resolve) => {
 const LONGEST_PAUSE = 30;
 
 /**
- * Look at `path` every `seconds` while the page is seen, and tell `found({data, error})` what has changed. An answer
- * that is the same as the last one crosses the wire as a line. Returns what ends it; `found` is not called after that.
+ * Look at `path` every `seconds` (0: until there is an answer) while the page is seen, and tell `found({data, error})`
+ * what has changed. An answer that is the same as the last one crosses the wire as a line. A refusal ends it; after
+ * any other failure it is tried again, after `longest` seconds at most or when the event `wake` happens. Returns what
+ * ends it; `found` is not called after that.
  */
-export function poll(path, seconds, found) {
+export function poll(path, seconds, found, { wake = RECOVERED, longest = LONGEST_PAUSE } = {}) {
   const stop = new AbortController();
   const { signal } = stop;
   (async () => {
@@ -121,10 +128,10 @@ export function poll(path, seconds, found) {
         if (signal.aborted) return;
         failures += 1;
         found({ error: error instanceof ApiError ? error : new ApiError(String(error)) });
-        if (error.status === 401 || error.status === 403 || error.status === 404) return;
+        if (error.status >= 400 && error.status < 500) return;
       }
-      if (!seconds) return;
-      await pause(1000 * (failures ? Math.min(2 ** (failures - 1), LONGEST_PAUSE) : seconds), signal);
+      if (!seconds && !failures) return;
+      await pause(1000 * (failures ? Math.min(2 ** (failures - 1), longest) : seconds), signal, wake);
       await visible(signal);
     }
   })();

@@ -1,7 +1,9 @@
 // The frame around all pages: menu, who is logged in, whether the server answers; and which page an address leads to.
 
 import { html, useEffect, useErrorBoundary, useState } from "../vendor/htm-preact.js";
-import { currentDomain, get, logOut, setDomain, statusPath, whoAmI } from "./api.js";
+import { currentDomain, get, logOut, RECOVERED, setDomain, statusPath, whoAmI } from "./api.js";
+import { clock } from "./format.js";
+import { useHealth } from "./health.js";
 import { useLive } from "./live.js";
 import { Board } from "./pages/board.js";
 import { Content, Unit } from "./pages/content.js";
@@ -66,12 +68,19 @@ function Menu({ area, open, close }) {
 
 /** Whether the platform answers, in the head of every page. */
 function Pulse() {
-  const { data, error } = useLive(statusPath(), 10);
-  if (error) return html`<span class="pulse bad" role="alert"><i aria-hidden="true" />${error.status ? "The API has a problem" : "The API does not answer"}</span>`;
-  if (!data) return html`<span class="pulse"><i aria-hidden="true" />Connecting</span>`;
-  if (!data.database_connection.connected) return html`<span class="pulse bad" role="alert"><i aria-hidden="true" />The database is away</span>`;
-  if (!data.online_workers.length) return html`<span class="pulse warn"><i aria-hidden="true" />No worker is online</span>`;
+  const { status, trouble } = useHealth();
+  if (trouble) return html`<span class="pulse bad" role="alert"><i aria-hidden="true" />${trouble.title}</span>`;
+  if (!status) return html`<span class="pulse"><i aria-hidden="true" />Connecting</span>`;
+  if (!status.online_workers.length) return html`<span class="pulse warn"><i aria-hidden="true" />No worker is online</span>`;
   return html`<span class="pulse good"><i aria-hidden="true" />Well</span>`;
+}
+
+/** Above every page while the platform is away: since when, and what that means for what stands below. */
+function Interruption() {
+  const { trouble } = useHealth();
+  return trouble && html`
+    <div class="error interruption"><p class="error-title">${trouble.title} since ${clock(trouble.from, trouble.from, true)}</p>
+      <p>What stands below is what was known then. This page goes on by itself as soon as there are answers.</p></div>`;
 }
 
 function Domains() {
@@ -109,17 +118,22 @@ export function App() {
   const [open, setOpen] = useState(false);
   const [generation, setGeneration] = useState(0);
   const [domains, setDomains] = useState(false);
-  const check = () => { setFailure(null); whoAmI().catch(setFailure); };
+  const check = () => {
+    setFailure(null);
+    whoAmI().catch(setFailure);
+    get(statusPath()).then((status) => {
+      setDomains(status.domain_enabled);
+      if (status.domain_enabled && !currentDomain()) setDomain("default");
+    }, () => { /* the pulse in the head says that nobody answers, and this is tried again when somebody does */ });
+  };
   useEffect(() => {
     const off = onSession(() => turn((number) => number + 1));
     check();
-    get(statusPath()).then((status) => {
-      setDomains(status.domain_enabled);
-      if (status.domain_enabled) setDomain("default");
-    }, () => { /* the pulse in the head says that nobody answers */ });
+    const again = () => { if (!session.checked) check(); };
     const changed = () => setGeneration((number) => number + 1);
+    addEventListener(RECOVERED, again);
     addEventListener("domain", changed);
-    return () => { off(); removeEventListener("domain", changed); };
+    return () => { off(); removeEventListener(RECOVERED, again); removeEventListener("domain", changed); };
   }, []);
   let main;
   if (session.username) main = html`<${Main} key=${`${generation}/${path.slice(0, 1)}`} path=${path} query=${query} />`;
@@ -131,7 +145,7 @@ export function App() {
     <${Head} open=${open} toggle=${() => setOpen(!open)} domains=${domains && session.username} />
     <div class="frame ${session.username ? "" : "alone"}">
       ${session.username && html`<${Menu} area=${path[0] ?? ""} open=${open} close=${() => setOpen(false)} />`}
-      <main id="main">${main}</main>
+      <main id="main"><${Interruption} />${main}</main>
     </div>
     <${Toasts} />`;
 }

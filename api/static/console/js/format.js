@@ -37,10 +37,10 @@ export function exact(moment) {
 }
 
 /** The time of day, with the date in front where it is another day than `now`. */
-export function clock(moment, now) {
+export function clock(moment, now, seconds = false) {
   const date = new Date(moment);
   const pad = (number) => String(number).padStart(2, "0");
-  const time = `${pad(date.getHours())}:${pad(date.getMinutes())}`;
+  const time = `${pad(date.getHours())}:${pad(date.getMinutes())}${seconds ? `:${pad(date.getSeconds())}` : ""}`;
   return now - date > 86400e3 ? `${pad(date.getMonth() + 1)}-${pad(date.getDate())} ${time}` : time;
 }
 

@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from "../vendor/htm-preact.js";
 import { clock, exact } from "./format.js";
 
-const HEIGHT = 170, LEFT = 50, RIGHT = 8, TOP = 10, BOTTOM = 22;
+const HEIGHT = 170, LEFT = 58, RIGHT = 8, TOP = 10, BOTTOM = 22;
 
 /** Round figures for an axis from 0: about four of them, whole if `whole`. */
 export function ticks(top, whole = true) {
@@ -41,6 +41,9 @@ function runs(points, width) {
   }
   return found;
 }
+
+/** The times without samples between runs: [from, to]. */
+const gapsBetween = (found) => found.slice(1).map((run, index) => [found[index].at(-1).t, run[0].t]);
 
 /** The sums of the series up to and with each, for a point. */
 function stacked(point, series) {
@@ -90,6 +93,7 @@ export function Plot({ title, points, series, width, from, to, kind = "area", sh
   const [box, wide] = useWidth();
   const [at, setAt] = useState(null);
   const known = points.map((point) => ({ ...point, t: Date.parse(point.at) })).filter((point) => point.t >= from - width * 1000);
+  const whole = runs(known, width), gaps = gapsBetween(whole);
   const highest = Math.max(0, ...known.map((point) => (kind === "line"
     ? Math.max(...series.map(({ key }) => point[key] ?? 0)) : stacked(point, series).at(-1))));
   const marks = axis(highest);
@@ -107,17 +111,19 @@ export function Plot({ title, points, series, width, from, to, kind = "area", sh
   return html`
     <figure class="plot">
       <figcaption><h3>${title}</h3><p>${summary}</p>
-        <ul class="legend">${series.map(({ key, label, colour }) => html`<li key=${key}><i class="key ${colour}" />${label}</li>`)}</ul></figcaption>
+        <ul class="legend">${series.map(({ key, label, colour }) => html`<li key=${key}><i class="key ${colour}" />${label}</li>`)}
+          ${gaps.length > 0 && html`<li key="gap"><i class="key c-gap" />no samples</li>`}</ul></figcaption>
       <div class="canvas" ref=${box} tabindex="0" role="img" aria-label=${`${title}: ${summary} Arrow keys read single values.`}
         onPointerMove=${move} onPointerLeave=${() => setAt(null)} onKeyDown=${keys} onBlur=${() => setAt(null)}>
         ${wide > 0 && html`<svg width=${wide} height=${HEIGHT} aria-hidden="true">
+          ${gaps.map(([since, until]) => html`<rect key=${since} class="gap" x=${x(since)} width=${x(until) - x(since)} y=${TOP} height=${HEIGHT - TOP - BOTTOM} />`)}
           ${marks.map((value) => html`<g key=${value}><line class="grid" x1=${LEFT} x2=${wide - RIGHT} y1=${y(value)} y2=${y(value)} />
             <text class="mark" x=${LEFT - 6} y=${y(value) + 4} text-anchor="end">${mark(value)}</text></g>`)}
           ${hours.map((time, index) => html`<text key=${index} class="mark" x=${x(time)} y=${HEIGHT - 5}
             text-anchor=${index === 0 ? "start" : index === hours.length - 1 ? "end" : "middle"}>${clock(time, to)}</text>`)}
           ${kind === "bars" ? html`<${Bars} points=${known} series=${series} x=${x} y=${y}
             wide=${Math.max(1.5, Math.min(14, ((wide - LEFT) * width * 1000) / (to - from) - 1))} />`
-            : runs(known, width).map((run) => html`<${Areas} key=${run[0].t} run=${run} series=${series} x=${x} y=${y} stack=${kind === "area"} />`)}
+            : whole.map((run) => html`<${Areas} key=${run[0].t} run=${run} series=${series} x=${x} y=${y} stack=${kind === "area"} />`)}
           ${at !== null && known[at] && html`<line class="cross" x1=${x(known[at].t)} x2=${x(known[at].t)} y1=${TOP} y2=${HEIGHT - BOTTOM} />`}
         </svg>`}
         ${at !== null && known[at] && html`<${Reading} point=${known[at]} series=${series} x=${x} show=${show} width=${wide} />`}

@@ -82,7 +82,7 @@ export function Board({ query }) {
   const graph = locks.data;
   return html`
     <${Page} title="Tasks" lead=${queue.data && `${queue.data.running + queue.data.canceling} running, ${queue.data.ready} ready, ${queue.data.blocked} blocked, ${queue.data.delayed} delayed`}>
-      ${(queue.error || locks.error) && html`<${ErrorNote} error=${queue.error || locks.error} />`}
+      ${(queue.error || locks.error) && !(queue.data && locks.data) && html`<${ErrorNote} error=${queue.error || locks.error} />`}
       <${Card} title="Workers" note=${queue.data && `${plural(workers.length, "place")} to run a task`}>
         ${!queue.data ? !queue.error && html`<${Loading} rows=${2} />` : workers.length ? html`<ul class="workers">${workers.map((process) => html`
           <${Worker} key=${process.id + process.task} process=${process} now=${now} refresh=${queue.refresh} />`)}</ul>`

@@ -1,8 +1,8 @@
 // The platform at a glance: is it well, what does it do, what did it do in the last hours.
 
 import { html } from "../../vendor/htm-preact.js";
-import { statusPath } from "../api.js";
-import { bytes, count, duration, plural, shortName } from "../format.js";
+import { bytes, clock, count, duration, exact, plural, shortName } from "../format.js";
+import { useHealth } from "../health.js";
 import { useLive, useNow } from "../live.js";
 import { byteTicks, Plot } from "../plots.js";
 import { pageOf, setQuery } from "../router.js";
@@ -13,7 +13,6 @@ const RANGES = [["0.25", "15 min"], ["1", "1 h"], ["24", "24 h"], ["168", "7 d"]
 /** What is wrong, in sentences; empty: all is well. */
 function complaints(status, queue) {
   const found = [];
-  if (!status.database_connection.connected) found.push("The database is not connected.");
   if (!status.online_workers.length) found.push("No worker is online: nothing will run.");
   if (!status.online_content_apps.length) found.push("No content server is online: nothing is served.");
   for (const process of queue?.processes ?? []) if (!process.alive) found.push(`${process.name} died; its work is being rescued.`);
@@ -22,8 +21,12 @@ function complaints(status, queue) {
   return found;
 }
 
-function Tiles({ status, queue, now }) {
-  const wrong = complaints(status, queue);
+/** What goes on, and what does not, while nothing can be read. */
+const MEANWHILE = "Nothing new can be asked for. Content that the content servers remember is still served; tasks go on when it is over.";
+
+function Tiles({ status, queue, trouble, now }) {
+  const wrong = trouble ? [`${trouble.title}.`, MEANWHILE] : complaints(status, queue);
+  const old = trouble ? "old" : "";
   const workers = (queue?.processes ?? []).filter((process) => process.kind === "worker");
   const busy = new Set(workers.filter((process) => process.state).map((process) => process.id)).size;
   const online = new Set(workers.map((process) => process.id)).size;
@@ -33,11 +36,11 @@ function Tiles({ status, queue, now }) {
     <div class="tiles">
       <section class="tile ${wrong.length ? "bad" : "good"}"><h2>Health</h2><p class="figure">${wrong.length ? "Not well" : "Well"}</p>
         <p>${wrong.length ? wrong.join(" ") : `${plural(status.online_api_apps.length, "API process", "API processes")}, ${plural(status.online_content_apps.length, "content process", "content processes")}`}</p></section>
-      <section class="tile"><h2>Workers</h2><p class="figure">${queue ? `${busy} of ${online}` : status.online_workers.length}</p><p>${queue ? "busy" : "online"}</p></section>
-      <section class="tile"><h2>Queue</h2><p class="figure">${queue ? count(waiting) : "…"}</p>
+      <section class="tile ${old}"><h2>Workers</h2><p class="figure">${queue ? `${busy} of ${online}` : status.online_workers.length}</p><p>${queue ? "busy" : "online"}</p></section>
+      <section class="tile ${old}"><h2>Queue</h2><p class="figure">${queue ? count(waiting) : "…"}</p>
         <p>${!queue ? "" : waiting ? `${queue.ready} ready, ${queue.blocked} blocked, ${queue.delayed} delayed.` : "Nothing waits."}
           ${queue?.oldest_waiting && html`${" "}Oldest: ${duration((now - Date.parse(queue.oldest_waiting)) / 1000)}.`}</p></section>
-      <section class="tile"><h2>Storage</h2><p class="figure">${total ? bytes(free) : "unknown"}</p><p>${total ? `free of ${bytes(total)}` : "The store does not tell."}</p>
+      <section class="tile ${old}"><h2>Storage</h2><p class="figure">${total ? bytes(free) : "unknown"}</p><p>${total ? `free of ${bytes(total)}` : "The store does not tell."}</p>
         ${total && html`<div class="meter" role="meter" aria-label="Storage used" aria-valuemin="0" aria-valuemax="100" aria-valuenow=${Math.round((used / total) * 100)}>
           <div class=${free / total < 0.1 ? "low" : ""} style=${{ width: `${(used / total) * 100}%` }} /></div>`}</section>
     </div>`;
@@ -83,12 +86,22 @@ function Failures() {
   const { data, error } = useLive("tasks/?state=failed&ordering=-pulp_created&limit=5&fields=pulp_href,name,error,finished_at,state", 10);
   return html`
     <${Card} title="Last failures" actions=${html`<a href="#/tasks?show=failed">All</a>`}>
-      ${error && html`<${ErrorNote} error=${error} />`}${!data && !error && html`<${Loading} rows=${3} />`}
+      ${error && !data && html`<${ErrorNote} error=${error} />`}${!data && !error && html`<${Loading} rows=${3} />`}
       ${data && (data.results.length ? html`<${Table} label="Failed tasks" rows=${data.results} columns=${[
         ["Task", (task) => html`<a href=${pageOf(task.pulp_href)}><${Dotted} name=${shortName(task.name)} /></a>`],
         ["Why", (task) => html`<span class="clip" title=${task.error?.description}>${task.error?.description ?? "No reason was given."}</span>`, { wide: 1 }],
         ["When", (task) => html`<${Time} at=${task.finished_at} />`, { num: 1 }]]} />`
         : html`<${Empty} title="No task has failed.">Failed tasks stay here until they are purged.<//>`)}
+    <//>`;
+}
+
+function Interruptions({ of }) {
+  return html`
+    <${Card} title="Interruptions" note="seen since this page was opened">
+      <${Table} label="Interruptions" rows=${of} keyOf=${(row) => row.from} columns=${[
+        ["What", (row) => row.title, { wide: 1 }], ["From", (row) => html`<span title=${exact(row.from)}>${clock(row.from, row.to, true)}</span>`, { num: 1 }],
+        ["To", (row) => html`<span title=${exact(row.to)}>${clock(row.to, row.to, true)}</span>`, { num: 1 }],
+        ["For", (row) => duration((row.to - row.from) / 1000), { num: 1 }]]} />
     <//>`;
 }
 
@@ -105,16 +118,16 @@ function Processes({ queue }) {
 
 export function Overview({ query }) {
   const hours = query.get("hours") ?? "1";
-  const status = useLive(statusPath(), 5);
+  const { status, trouble, interruptions } = useHealth();
   const queue = useLive("actor/queue/", 2);
   const now = useNow(1);
   return html`
     <${Page} title="Overview" actions=${html`<${Choice} label="Time range of the plots" options=${RANGES} value=${hours} onChange=${(value) => setQuery({ hours: value })} />`}>
-      ${status.error && html`<${ErrorNote} error=${status.error} />`}
-      ${status.data ? html`<${Tiles} status=${status.data} queue=${queue.data} now=${now} />` : !status.error && html`<${Loading} rows=${3} />`}
+      ${status ? html`<${Tiles} status=${status} queue=${queue.data} trouble=${trouble} now=${now} />` : !trouble && html`<${Loading} rows=${3} />`}
       <${Plots} hours=${Number(hours)} now=${now} />
       ${queue.error && !queue.data && html`<${ErrorNote} error=${queue.error} />`}
       <div class="columns">${queue.data && html`<${Running} queue=${queue.data} now=${now} />`}<${Failures} /></div>
+      ${interruptions.length > 0 && html`<${Interruptions} of=${interruptions} />`}
       ${queue.data && html`<${Processes} queue=${queue.data} />`}
     <//>`;
 }
