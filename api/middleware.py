@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from typing import Any
 
 import falcon
@@ -11,23 +9,18 @@ import falcon
 from pulp_actor.db import database
 from pulp_actor.domains import enter_domain, find_domain, leave_domain
 from pulp_actor.identifiers import api_root, split_api_path
-from pulp_actor.logs import correlation_id
+from pulp_actor.logs import correlation_id, enter_request
 from pulp_actor.security.accounts import current_account
 from pulp_actor.settings import settings
-
-_SANE_ID = re.compile(r"^[\x21-\x7e]{1,200}$")
 
 
 class RequestScope:
     """Opens what a request needs and closes all of it at its end, however it ends."""
 
     def process_request(self, request: falcon.Request, response: falcon.Response) -> None:
-        given = request.get_header("Correlation-ID") or ""
-        cid = given if _SANE_ID.match(given) else os.urandom(16).hex()
-        correlation_id.set(cid)
         request.context.received = []
         request.context.path = request.path
-        response.set_header("Correlation-ID", cid)
+        response.set_header("Correlation-ID", enter_request(request.get_header("Correlation-ID")))
         self._refuse_foreign_pages(request)
         self._enter_domain(request)
 

@@ -27,7 +27,7 @@ from content.views import File, View
 from pulp_actor import domains, tracing
 from pulp_actor.db.listen import ListenHub
 from pulp_actor.errors import PulpActorError
-from pulp_actor.logs import get_logger
+from pulp_actor.logs import enter_request, get_logger
 from pulp_actor.requested import RequestNotes
 from pulp_actor.security.accounts import accounts
 from pulp_actor.settings import settings
@@ -72,6 +72,7 @@ class ContentServer:
             return await page()
         started = time.perf_counter()
         status = GONE
+        enter_request(request.headers.get("Correlation-ID"))
         try:
             with tracing.span("GET", "server", request.headers.get("traceparent", "")) as span:
                 response = await self._handle(request)

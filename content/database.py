@@ -6,6 +6,7 @@ A connection is held only while a question is asked, never while a response stre
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
@@ -29,12 +30,14 @@ class DatabaseThreads:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="database")
 
     async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call ``function`` in a thread with an open connection.
+        """Call ``function`` in a thread with an open connection, and with what is known of the request here.
 
         Raises:
             what ``function`` raises; one of ``UNAVAILABLE`` if the server is away.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._pool, _connected_call, function, args, kwargs)
+        context = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, context.run, _connected_call, function, args, kwargs)
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -6,6 +6,8 @@ Loggers of the standard library (dramatiq's, aiohttp's) are rendered the same wa
 from __future__ import annotations
 
 import logging
+import os
+import re
 import sys
 from contextvars import ContextVar
 
@@ -13,6 +15,17 @@ import structlog
 
 #: The id that ties a request, its task and their log lines together; sent on as ``Correlation-ID``.
 correlation_id: ContextVar[str] = ContextVar("correlation_id", default="")
+
+#: What a client may call its request: it goes into logs and headers as it is.
+_SANE_ID = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+def enter_request(given: str | None) -> str:
+    """Work under the correlation id that a client has given, or, where it gave none that can be used, under a new one;
+    returns it."""
+    cid = given if given and _SANE_ID.fullmatch(given) else os.urandom(16).hex()
+    correlation_id.set(cid)
+    return cid
 
 
 def _add_correlation_id(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -41,7 +41,7 @@ class QueueProcess(WireSchema):
     name = Text(read_only=True, help="Process id and host.")
     host = Text(read_only=True)
     kind = Text(read_only=True, help="worker, api or content.")
-    alive = Boolean(read_only=True, help="False: it has died, and will be declared so within seconds.")
+    alive = Boolean(read_only=True, help="False: nobody holds its lease. It died, or has yet to come back after a restart.")
     since = DateTime(read_only=True)
     task = Text(format="uri", null=True, read_only=True, help="What it runs; null where that is of another domain.")
     actor = Text(null=True, read_only=True)

@@ -259,7 +259,7 @@ def _workers(found: Overview) -> RenderableType:
 def _occupation(rows: Sequence[Process]) -> RenderableType:
     """What a process does, from its rows in the overview."""
     if not rows[0].alive:
-        return "[red]died; its tasks are rescued within seconds[/]"
+        return "[red]silent; its tasks are rescued within seconds unless it comes back[/]"
     if rows[0].kind != "worker":
         return "serves"
     tasks = [row for row in rows if row.task]

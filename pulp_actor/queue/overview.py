@@ -16,7 +16,8 @@ HOTTEST = 10
 @dataclass(frozen=True)
 class Process:
     """A process that is online. ``alive`` is False when nobody holds its lease: it is dead, and about to be declared
-    so. Of a worker with several threads there is one row per task."""
+    so, or has yet to come back after the database was restarted. Of a worker with several threads there is one row per
+    task."""
 
     id: UUID
     name: str

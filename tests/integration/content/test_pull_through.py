@@ -126,3 +126,11 @@ async def test_a_path_cannot_leave_the_remote(connection):
         await client.get("cache/http:%2f%2f127.0.0.1:9%2fx")
         await client.get("cache/f%3fquery=1%23x")
         assert set(client.origin.requests) <= {"up/http://127.0.0.1:9/x", "up/f?query=1#x"}
+
+
+async def test_what_was_pulled_through_is_added_under_the_id_of_the_request(connection):
+    repo = Repo()
+    async with cache(repository=repo.row) as client:
+        assert (await client.get("cache/big.bin", headers={"Correlation-ID": "follow-me"})).body == BIG
+        await until(lambda: Task.select().count())
+    assert Task.get().logging_cid == "follow-me"

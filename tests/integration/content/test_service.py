@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import json
 import os
+import re
 import signal
 import ssl
 import subprocess
@@ -73,6 +75,19 @@ async def test_several_processes_on_one_port(served):
         async with asyncio.timeout(10):
             while Worker.select().where(Worker.kind == "content", Worker.gone_at.is_null()).count() < 2:
                 await asyncio.sleep(0.05)
+
+
+async def test_the_logs_of_a_request_carry_the_id_that_its_client_gave(served):
+    async with service(CONTENT_ACCESS_LOG=True, LOG_FORMAT="json") as process, aiohttp.ClientSession() as session:
+        for given in ({"Correlation-ID": "follow-me"}, {"Correlation-ID": "x" * 500}, {}):
+            async with session.get(process.url + "repo/f", headers=given) as response:
+                assert await response.read() == b"data"
+        process.terminate()
+        lines = [json.loads(line) for line in (await asyncio.to_thread(process.stderr.read)).splitlines()]
+    given, unusable, none = [line["cid"] for line in lines if '"GET /pulp/content/repo/f"' in line["event"]]
+    assert given == "follow-me"
+    assert re.fullmatch("[0-9a-f]{32}", unusable) and re.fullmatch("[0-9a-f]{32}", none)
+    assert unusable != none, "one is made up for each request"
 
 
 async def test_a_process_that_dies_is_replaced(served):

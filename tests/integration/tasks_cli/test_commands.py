@@ -242,10 +242,10 @@ def test_top_says_when_nobody_works(queue: Queue, command: Command) -> None:
     assert "No worker is online" in command.text("top", "--once")
 
 
-def test_top_shows_a_worker_that_died(queue: Queue, command: Command) -> None:
+def test_top_shows_a_worker_that_is_silent(queue: Queue, command: Command) -> None:
     queue.hire()
     queue._leases.connection.close()
-    assert "died; its tasks are rescued within seconds" in command.text("top", "--once")
+    assert "silent; its tasks are rescued within seconds" in command.text("top", "--once")
 
 
 @contextmanager

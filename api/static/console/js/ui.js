@@ -57,7 +57,7 @@ export function Card({ title, note, actions, children, className = "" }) {
 
 const SIGNS = {
   completed: "✓", failed: "✕", canceled: "⊘", canceling: "⊘", skipped: "⊘", running: "▸", waiting: "·", ready: "·",
-  blocked: "‖", delayed: "◷",
+  blocked: "‖", delayed: "◷", silent: "?",
 };
 
 /** A task's state as a sign, a colour and a word. */

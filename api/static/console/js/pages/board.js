@@ -18,7 +18,7 @@ function Worker({ process, now, refresh }) {
   return html`
     <li class="worker ${process.state ? "busy" : ""} ${process.alive ? "" : "dead"}">
       <p class="worker-name"><code>${process.name}</code></p>
-      ${!process.alive ? html`<p class="dim">died; its work is being rescued</p>` : !process.task ? html`<p class="dim">${process.state ? "works in another domain" : "idle"}</p>` : html`
+      ${!process.alive ? html`<p class="dim">silent; its work is rescued within seconds unless it comes back</p>` : !process.task ? html`<p class="dim">${process.state ? "works in another domain" : "idle"}</p>` : html`
         <p><a href=${pageOf(process.task)}>${shortName(process.actor)}</a></p>
         <p class="worker-foot"><${State} state=${process.state} /><span class="num">${duration((now - Date.parse(process.started)) / 1000)}</span>
           <${CancelButton} href=${process.task} name=${process.actor} onDone=${refresh} /></p>`}

@@ -15,7 +15,7 @@ function complaints(status, queue) {
   const found = [];
   if (!status.online_workers.length) found.push("No worker is online: nothing will run.");
   if (!status.online_content_apps.length) found.push("No content server is online: nothing is served.");
-  for (const process of queue?.processes ?? []) if (!process.alive) found.push(`${process.name} died; its work is being rescued.`);
+  for (const process of queue?.processes ?? []) if (!process.alive) found.push(`${process.name} (${process.kind}) is silent: dead, or not back yet.`);
   const { total, free } = status.storage ?? {};
   if (total && free / total < 0.05) found.push(`The store is nearly full: ${bytes(free)} are left.`);
   return found;
@@ -111,7 +111,7 @@ function Processes({ queue }) {
     <${Card} title="Processes" note=${`${plural(seen.length, "process", "processes")} online`}>
       <${Table} label="Processes" rows=${seen} keyOf=${(row) => row.id} columns=${[
         ["Name", (row) => html`<code>${row.name}</code>`, { wide: 1 }], ["Kind", (row) => row.kind],
-        ["Does", (row) => (!row.alive ? html`<${State} state="failed" />` : row.task ? shortName(row.actor) : row.kind === "worker" ? "idle" : "serves"), { low: 1 }],
+        ["Does", (row) => (!row.alive ? html`<${State} state="silent" />` : row.task ? shortName(row.actor) : row.kind === "worker" ? "idle" : "serves"), { low: 1 }],
         ["Up since", (row) => html`<${Time} at=${row.since} />`, { num: 1 }]]} />
     <//>`;
 }
