@@ -110,8 +110,9 @@ def _setting(name: str) -> Setting:
 
 @contextmanager
 def reachable_database(data_dir: str | None, database_url: str | None) -> Iterator[None]:
-    """Bind the pool to the configured database, to that of the platform that runs in the data directory, or to the
-    embedded server of a platform that does not run, which is started for as long as the block takes.
+    """Bind the pool to the configured database, to that of the platform that runs in the data directory (with the settings
+    that whoever works on it must share), or to the embedded server of a platform that does not run, which is started for as
+    long as the block takes.
 
     Raises:
         ConfigurationError: there is none, or it cannot be reached.
@@ -122,8 +123,10 @@ def reachable_database(data_dir: str | None, database_url: str | None) -> Iterat
         settings.set("--database-url", DATABASE_URL=database_url)
     run_dir = RunDir(settings.data_dir)
     facts = run_dir.read() if run_dir.is_claimed() else None
-    if settings.DATABASE_URL or facts:
-        with _bound(settings.DATABASE_URL or (facts.database_url if facts else "")):
+    if facts and not settings.DATABASE_URL:
+        settings.set(str(run_dir.path), **facts.settings, DATABASE_URL=facts.database_url)
+    if settings.DATABASE_URL:
+        with _bound(settings.DATABASE_URL):
             yield
         return
     run_dir.claim()

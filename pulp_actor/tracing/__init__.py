@@ -1,6 +1,6 @@
 """Traces: what a request led to, across API, task and download, as spans that a collector puts together.
 
-Off unless the setting ``OTEL_ENDPOINT`` names a collector; then every call here costs next to nothing, and OpenTelemetry is
+Off unless the setting ``OTEL_ENDPOINT`` names a collector. Off, every call here costs next to nothing, and OpenTelemetry is
 neither needed nor imported. Must never be needed for the work itself: a collector that is away costs log lines, no request.
 """
 

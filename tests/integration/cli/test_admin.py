@@ -8,6 +8,8 @@ import pytest
 
 from pulp_actor.bootstrap import bootstrap
 from pulp_actor.cli import accounts
+from pulp_actor.cli.admin import reachable_database
+from pulp_actor.cli.rundir import Facts, RunDir
 from pulp_actor.db import connected
 from pulp_actor.db.migrate import migrate, pending
 from pulp_actor.errors import ConfigurationError, SchemaBehind
@@ -44,6 +46,18 @@ def test_a_schema_that_is_behind_is_refused_with_the_command_to_run(empty_databa
 def test_no_database_is_an_error_that_says_what_to_do():
     with settings.override(DATABASE_URL=""), pytest.raises(ConfigurationError, match="PULP_DATABASE_URL"):
         bootstrap()
+
+
+def test_a_command_works_with_the_settings_of_the_platform_that_runs(database, data_dir, tmp_path):
+    """Else a rotation of the key, say, would look for the keys where this process was told of none."""
+    keys = str(tmp_path / "keys elsewhere" / "database.key")
+    run_dir = RunDir(data_dir)
+    run_dir.claim()
+    run_dir.write(Facts(1, "", "", settings.DATABASE_URL, "admin", "", {"DB_ENCRYPTION_KEY": keys}))
+    with settings.override(DATABASE_URL=""), reachable_database(str(data_dir), None):
+        used = settings.DB_ENCRYPTION_KEY
+    assert used == keys
+    run_dir.release()
 
 
 def test_the_admin_is_made_once_with_a_password_of_its_own(database, data_dir):
