@@ -45,12 +45,15 @@ class _Running:
 
 
 class Cancel(Middleware):
-    """One watching thread per process, asleep while no actor runs."""
+    """One watching thread per process. It asks the database only while an actor runs, and is not woken as one starts: just
+    then the interpreter has something better to do."""
 
     def __init__(self) -> None:
         self._running: dict[UUID, _Running] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
+        #: A notification came while nothing ran: it may be about a task that was claimed and had not got here.
+        self._unheeded = False
         self._stopping = False
         self._thread: threading.Thread | None = None
         self._broker: Any = None
@@ -106,8 +109,8 @@ class Cancel(Middleware):
             connection = None if database.is_closed() else database.connection()
             with self._lock:
                 self._running[message.claim.task] = _Running(threading.get_ident(), message, connection)
-                first = len(self._running) == 1
-            if first:
+                unheeded, self._unheeded = self._unheeded, False
+            if unheeded:
                 self._wake.set()
 
     def after_process_message(
@@ -141,9 +144,12 @@ class Cancel(Middleware):
 
     def _watch(self) -> None:
         while not self._stopping:
-            self._wake.wait(LOOK_INTERVAL if self._running else None)
+            told = self._wake.wait(LOOK_INTERVAL)
             self._wake.clear()
-            if self._running and not self._stopping:
+            with self._lock:
+                idle = not self._running
+                self._unheeded |= told and idle
+            if not idle and not self._stopping:
                 self._look()
 
     def _look(self) -> None:
