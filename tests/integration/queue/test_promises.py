@@ -129,7 +129,7 @@ def test_promise_3_no_convoy(real: Bench, lock: str) -> None:
 
 
 def fewest_pages_of_a_life(engine: Engine, worker: UUID) -> dict[str, int]:
-    """The best of ten: now and then a connection has its catalogues to read again, on a busy machine for several in a row."""
+    """The best of ten: now and then a connection has its catalogues to read again, or several in a row."""
     lives = [pages_of_a_life(engine, worker) for _ in range(10)]
     return {step: min(life[step] for life in lives) for step in lives[0]}
 
