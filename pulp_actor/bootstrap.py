@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+
 from pulp_actor import tracing
 from pulp_actor.db import configure, database
 from pulp_actor.db.connection import check_server
 from pulp_actor.db.migrate import check
 from pulp_actor.domains import check_domains
 from pulp_actor.errors import ConfigurationError
-from pulp_actor.logs import configure_logging
+from pulp_actor.logs import configure_logging, get_logger
 from pulp_actor.plugins import load_plugins
-from pulp_actor.settings import settings
+from pulp_actor.settings import settings, unknown_variables
+
+logger = get_logger(__name__)
 
 
 def bootstrap(*, check_schema: bool = True) -> None:
@@ -20,6 +24,8 @@ def bootstrap(*, check_schema: bool = True) -> None:
         ConfigurationError: a setting, the database or its schema cannot work; the text is one line for the user.
     """
     configure_logging(settings.LOG_LEVEL, settings.LOG_FORMAT)
+    for variable, nearest in unknown_variables(os.environ):
+        logger.warning("unknown environment variable", variable=variable, nearest=nearest or None)
     if not settings.DATABASE_URL:
         raise ConfigurationError("no database is configured: set PULP_DATABASE_URL, or use `pulp-actor up`")
     tracing.check()

@@ -11,7 +11,6 @@ import difflib
 import json
 import os
 import tomllib
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -277,21 +276,27 @@ def _from_file(path: str) -> list[tuple[str, Any, str]]:
 
 
 def _from_environment(environ: Mapping[str, str]) -> list[tuple[str, Any, str]]:
-    rows = []
-    for variable, value in environ.items():
-        name = variable.removeprefix(ENV_PREFIX)
-        if name == variable or name == "SETTINGS":
-            continue
-        if name in SETTINGS:
-            rows.append((name, value, variable))
-        else:
-            warnings.warn(f"unknown environment variable {variable}{_nearest(name)}", stacklevel=3)
-    return rows
+    return [
+        (name, environ[ENV_PREFIX + name], ENV_PREFIX + name) for name in SETTINGS if ENV_PREFIX + name in environ]
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The variables of an environment that look like settings but are none, each with the nearest one that is, or "".
+    Whoever starts something says so: they may be a slip, or another program's."""
+    return [
+        (variable, close and ENV_PREFIX + close) for variable in sorted(environ)
+        if (name := variable.removeprefix(ENV_PREFIX)) not in (variable, "SETTINGS", *SETTINGS)
+        for close in [_closest(name)]
+    ]
+
+
+def _closest(name: str) -> str:
+    return next(iter(difflib.get_close_matches(name.upper(), SETTINGS, n=1)), "")
 
 
 def _nearest(name: str) -> str:
-    close = difflib.get_close_matches(name.upper(), SETTINGS, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    close = _closest(name)
+    return f"; did you mean {close}?" if close else ""
 
 
 settings = Settings()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -10,6 +11,7 @@ import click
 
 from pulp_actor import __version__
 from pulp_actor.errors import PulpActorError
+from pulp_actor.settings import unknown_variables
 
 #: Command: (module, attribute, what ``--help`` says about it).
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -59,6 +61,9 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="pulp-actor")
 def cli() -> None:
     """A content platform: mirrors, versions and serves software artifacts behind the Pulp 3 REST API."""
+    for variable, nearest in unknown_variables(os.environ):
+        hint = f"; did you mean {nearest}?" if nearest else ""
+        click.echo(f"pulp-actor: warning: unknown environment variable {variable}{hint}", err=True)
 
 
 def main(arguments: list[str] | None = None) -> Any:

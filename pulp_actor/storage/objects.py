@@ -14,7 +14,7 @@ from obstore.store import AzureStore, GCSStore, MemoryStore, S3Store
 
 from pulp_actor.errors import ConfigurationError
 from pulp_actor.storage.azure import AzureSigner
-from pulp_actor.storage.base import CHUNK_SIZE, Storage, StorageError, Usage
+from pulp_actor.storage.base import CHUNK_SIZE, Storage, StorageError, Usage, artifact_key
 from pulp_actor.storage.s3 import S3Signer
 
 #: Uploads that are under way at once for one caller.
@@ -38,8 +38,11 @@ class ObjectStorage(Storage):
 
     def __init__(self, kind: str, options: dict[str, Any]) -> None:
         self._signer = _SIGNERS[kind](options) if kind in _SIGNERS else None
+        impatient = options | {"retry_config": {"max_retries": 0}}
         try:
             self._store = _CLASSES[kind](**options)
+            # Who only wants to know whether the store is there must not be kept waiting until it is.
+            self._probe = self._store if kind == "memory" else _CLASSES[kind](**impatient)
         except (BaseError, TypeError, ValueError) as error:
             raise ConfigurationError(f"STORAGE: the options of class {kind} are refused: {_reason(error)}") from error
 
@@ -79,6 +82,14 @@ class ObjectStorage(Storage):
     def size(self, key: str) -> int:
         try:
             return int(obstore.head(self._store, key)["size"])
+        except BaseError as error:
+            raise StorageError(f"the store cannot be read: {_reason(error)}") from error
+
+    def check(self) -> None:
+        try:
+            obstore.head(self._probe, artifact_key("0" * 64))
+        except FileNotFoundError:
+            return
         except BaseError as error:
             raise StorageError(f"the store cannot be read: {_reason(error)}") from error
 

@@ -26,35 +26,61 @@ def available() -> str | None:
     return shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed")
 
 
+class S3Server:
+    """A server with one bucket, which can be killed and started again on what it stored.
+
+    Attributes:
+        storage: the setting ``STORAGE`` for it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        program = available()
+        assert program is not None
+        master, master_grpc, volume, volume_grpc, filer, filer_grpc, s3, s3_grpc = map(str, free_ports(8))
+        directory.mkdir()
+        identities = directory / "identities.json"
+        identities.write_text(json.dumps({"identities": [{
+            "name": "test", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin", "Read", "Write"],
+        }]}))
+        self._directory, self._elections = directory, directory / f"m{master}"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._command = [
+            program, "server", f"-dir={directory}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-filer",
+            f"-master.port={master}", f"-master.port.grpc={master_grpc}", f"-volume.port={volume}",
+            f"-volume.port.grpc={volume_grpc}", f"-filer.port={filer}", f"-filer.port.grpc={filer_grpc}", f"-s3.port={s3}",
+            f"-s3.port.grpc={s3_grpc}", f"-s3.config={identities}", "-master.volumeSizeLimitMB=64", "-volume.max=20",
+            "-s3.iam=false",
+            "-s3.port.iceberg=0", "-s3.port.lance=0",  # on ports of their own, of which two servers would want the same
+        ]
+        self.storage: dict[str, Any] = {
+            "class": "s3", "bucket": BUCKET, "endpoint": f"http://127.0.0.1:{s3}", "access_key_id": KEY,
+            "secret_access_key": SECRET, "region": "us-east-1", "client_options": {"allow_http": True},
+        }
+
+    def start(self) -> None:
+        """Return once it takes objects. Its one master forgets its elections, or would await others."""
+        shutil.rmtree(self._elections, ignore_errors=True)
+        log = self._directory / "log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self._command, stdout=subprocess.DEVNULL, stderr=output, cwd=self._directory)
+        _make_bucket(self.storage["endpoint"], self._process, log)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
 @contextmanager
 def s3_server(directory: Path) -> Iterator[dict[str, Any]]:
     """A server with one bucket; yields the setting ``STORAGE`` for it."""
-    program = available()
-    assert program is not None
-    master, master_grpc, volume, volume_grpc, filer, filer_grpc, s3, s3_grpc = map(str, free_ports(8))
-    directory.mkdir()
-    identities = directory / "identities.json"
-    identities.write_text(json.dumps({"identities": [
-        {"name": "test", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin", "Read", "Write"]},
-    ]}))
-    process = subprocess.Popen([
-        program, "server", f"-dir={directory}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", "-filer",
-        f"-master.port={master}", f"-master.port.grpc={master_grpc}", f"-volume.port={volume}",
-        f"-volume.port.grpc={volume_grpc}", f"-filer.port={filer}", f"-filer.port.grpc={filer_grpc}", f"-s3.port={s3}",
-        f"-s3.port.grpc={s3_grpc}", f"-s3.config={identities}", "-master.volumeSizeLimitMB=64", "-volume.max=20",
-        "-s3.iam=false",
-        "-s3.port.iceberg=0", "-s3.port.lance=0",  # on ports of their own, of which two servers would want the same
-    ], stdout=subprocess.DEVNULL, stderr=(directory / "log").open("wb"), cwd=directory)
-    endpoint = f"http://127.0.0.1:{s3}"
+    server = S3Server(directory)
     try:
-        _make_bucket(endpoint, process, directory / "log")
-        yield {
-            "class": "s3", "bucket": BUCKET, "endpoint": endpoint, "access_key_id": KEY, "secret_access_key": SECRET,
-            "region": "us-east-1", "client_options": {"allow_http": True},
-        }
+        server.start()
+        yield server.storage
     finally:
-        process.kill()
-        process.wait()
+        server.kill()
 
 
 def _make_bucket(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> None:
@@ -65,7 +91,8 @@ def _make_bucket(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> 
     deadline = time.monotonic() + 60
     while True:
         try:
-            client.create_bucket(Bucket=BUCKET)
+            if BUCKET not in {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
+                client.create_bucket(Bucket=BUCKET)
             client.put_object(Bucket=BUCKET, Key="probe", Body=b"x")
             return
         except (BotoCoreError, ClientError):

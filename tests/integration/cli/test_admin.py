@@ -1,5 +1,6 @@
 """Migrations from several places at once, and the admin user."""
 
+import json
 import os
 import subprocess
 import sys
@@ -58,6 +59,19 @@ def test_a_command_works_with_the_settings_of_the_platform_that_runs(database, d
         used = settings.DB_ENCRYPTION_KEY
     assert used == keys
     run_dir.release()
+
+
+def test_a_service_logs_a_variable_that_nobody_knows():
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PULP_")}
+    environment |= {"PULP_WORKERZ": "3", "PULP_LOG_FORMAT": "json"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pulp_actor.queue.service"], env=environment, capture_output=True, text=True,
+        check=False, timeout=60)
+    first, error = done.stderr.splitlines()
+    told = json.loads(first)
+    assert (told["level"], told["event"]) == ("warning", "unknown environment variable")
+    assert (told["variable"], told["nearest"]) == ("PULP_WORKERZ", "PULP_WORKERS")
+    assert error.startswith("pulp-worker: no database is configured")
 
 
 def test_the_admin_is_made_once_with_a_password_of_its_own(database, data_dir):

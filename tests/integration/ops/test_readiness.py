@@ -13,10 +13,24 @@ import requests
 from pulp_actor import health
 from pulp_actor.db.embedded import EmbeddedServer
 from pulp_actor.health import Readiness
+from pulp_actor.settings import settings
+from tests.support.s3 import S3Server, available
 from tests.support.services import RunningService, running_service
 from tests.support.workers.waiting import eventually
 
 API, CONTENT = "/pulp/api/v3/", "/"
+
+
+@pytest.fixture
+def object_store(tmp_path: Path) -> Iterator[S3Server]:
+    if available() is None:
+        pytest.skip("no S3 server")
+    server = S3Server(tmp_path / "s3")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
 
 
 @pytest.fixture
@@ -66,6 +80,23 @@ def test_the_store_goes_and_comes_back(services: dict[str, RunningService], data
     (data_dir / "unmounted").rename(media)
     for folder, service in services.items():
         service.await_answer(f"{folder}readyz/", 200)
+
+
+def test_an_object_store_dies_and_comes_back(own_database: EmbeddedServer, object_store: S3Server, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        stack.enter_context(settings.override(STORAGE=object_store.storage))
+        services = {folder: stack.enter_context(running_service(kind, tmp_path))
+                    for folder, kind in ((API, "api"), (CONTENT, "content"))}
+        for folder, service in services.items():
+            service.await_answer(f"{folder}readyz/", 200)
+        object_store.kill()
+        for folder, service in services.items():
+            service.await_answer(f"{folder}readyz/", 503)
+            assert service.get(f"{folder}readyz/").json() == {"database": True, "storage": False}
+            assert service.get(f"{folder}livez/").status_code == 200
+        object_store.start()
+        for folder, service in services.items():
+            service.await_answer(f"{folder}readyz/", 200)
 
 
 def test_what_does_not_answer_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

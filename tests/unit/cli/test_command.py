@@ -28,6 +28,15 @@ def test_help_imports_no_command():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_an_unknown_variable_is_warned_of_where_a_person_sees_it_and_not_in_what_is_asked_for(monkeypatch):
+    monkeypatch.setenv("PULP_WORKERZ", "3")
+    result = CliRunner().invoke(cli, ["settings"])
+    assert result.exit_code == 0
+    assert result.stderr.splitlines() == [
+        "pulp-actor: warning: unknown environment variable PULP_WORKERZ; did you mean PULP_WORKERS?"]
+    assert "PULP_WORKERZ" not in result.stdout
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_that_begins_as_the_list_says(name):
     result = CliRunner().invoke(cli, [name, "--help"])

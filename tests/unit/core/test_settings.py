@@ -3,7 +3,7 @@
 import pytest
 
 from pulp_actor.errors import ConfigurationError
-from pulp_actor.settings import SETTINGS, Settings
+from pulp_actor.settings import SETTINGS, Settings, unknown_variables
 
 
 def loaded(tmp_path=None, toml=None, **environ):
@@ -43,9 +43,10 @@ def test_an_unknown_name_in_the_file_is_an_error_with_a_suggestion(tmp_path):
         loaded(tmp_path, "WORKER = 3\n")
 
 
-def test_an_unknown_variable_is_a_warning():
-    with pytest.warns(UserWarning, match="PULP_WORKERZ; did you mean WORKERS"):
-        loaded(PULP_WORKERZ="3")
+def test_an_unknown_variable_is_no_error_and_the_nearest_one_is_known():
+    environment = {"PULP_WORKERZ": "3", "PULP_XYZZY": "", "PULP_WORKERS": "4", "PULP_SETTINGS": "", "HOME": "/"}
+    assert loaded(**environment).WORKERS == 4
+    assert unknown_variables(environment) == [("PULP_WORKERZ", "PULP_WORKERS"), ("PULP_XYZZY", "")]
 
 
 def test_what_differs_from_the_defaults_is_handed_to_children():
