@@ -73,13 +73,16 @@ def _delete_content(content_pks: Sequence[str] | None, before: datetime.datetime
 
 
 def _delete_batches(keys: list[str] | None, before: datetime.datetime) -> Iterator[int]:
-    parameters = {"before": before, "domain": str(current_domain_id()), "limit": BATCH_SIZE, "keys": keys}
+    after = str(uuid.UUID(int=0))
     while True:
         with _others_kept_out(), transaction():
-            count = database.execute_sql(SQL.delete_content, parameters).rowcount
-        yield count
-        if count < BATCH_SIZE:
+            rows = database.execute_sql(SQL.delete_content, {
+                "before": before, "domain": str(current_domain_id()), "after": after, "limit": BATCH_SIZE, "keys": keys})
+            deleted = [key for (key,) in rows.fetchall()]
+        yield len(deleted)
+        if len(deleted) < BATCH_SIZE:
             return
+        after = max(deleted)
 
 
 def _delete_artifacts(before: datetime.datetime) -> Iterator[int]:

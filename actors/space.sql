@@ -35,14 +35,13 @@ CLOSE reclaimable
 
 -- name: forget_bytes
 -- Make units on demand again, where a remote knows them.
-UPDATE content_artifact SET artifact_id = NULL
-FROM (
+WITH found AS MATERIALIZED (
     SELECT entry.id FROM content_artifact AS entry
     WHERE entry.artifact_id = ANY (%s::uuid[])
-      AND EXISTS (SELECT FROM remote_artifact WHERE remote_artifact.content_artifact_id = entry.id)
+      AND EXISTS (SELECT FROM remote_artifact WHERE remote_artifact.content_artifact_id = entry.id OFFSET 0)
     ORDER BY entry.id FOR NO KEY UPDATE
-) AS found
-WHERE content_artifact.id = found.id
+)
+UPDATE content_artifact SET artifact_id = NULL WHERE id = ANY (ARRAY(SELECT id FROM found))
 
 -- name: old_units
 -- Members of the latest version that came before a time, or that came before another one and were not asked for since.

@@ -33,7 +33,7 @@ RETURNING id, domain_id, file, size, md5, sha1, sha224, sha256, sha384, sha512,
 WITH doomed AS MATERIALIZED (
     SELECT id FROM artifact WHERE id = ANY (%s::uuid[]) ORDER BY domain_id, sha256 FOR UPDATE
 )
-DELETE FROM artifact USING doomed WHERE artifact.id = doomed.id RETURNING artifact.domain_id, artifact.file, artifact.size
+DELETE FROM artifact WHERE id = ANY (ARRAY(SELECT id FROM doomed)) RETURNING domain_id, file, size
 
 -- name: files_without_row
 -- Those of some files that no artifact of the domain names.
@@ -41,4 +41,5 @@ SELECT given.file FROM unnest(%(files)s::text[]) AS given (file)
 WHERE NOT EXISTS (
     SELECT FROM artifact WHERE domain_id = %(domain_id)s::uuid AND artifact.file = given.file
       AND artifact.sha256 = replace(substr(given.file, 10), '/', '')
+    OFFSET 0  -- one probe of an index for each, whatever statistics say
 )

@@ -97,6 +97,7 @@ class Intake:
         for unit in part.units:
             by_type[unit["type"]].append(unit)
         with transaction(), _refused():
+            database.execute_sql(STORE.plan)
             keep_cleanup_out()
             self._store_waiting()
             for type_, units in by_type.items():

@@ -15,24 +15,14 @@ from pulp_actor.sync import store
 from pulp_actor.transfer import importing
 from pulp_actor.versions import builder, new_version
 from tests.integration.file.conftest import connection, make_repository
-from tests.support.plans import pages
+from tests.support.plans import fill, pages
 
 __all__ = ["connection", "make_repository"]
 
 UNITS, BATCH = 4000, 100
 
-FILL = """
-WITH made AS (
-    INSERT INTO content (id, type) SELECT gen_random_uuid(), 'file.file' FROM generate_series(1, %(count)s) RETURNING id
-)
-INSERT INTO file_content (content_id, digest, relative_path)
-SELECT id, md5(id::text) || md5(id::text), concat(%(prefix)s::text, row_number() OVER ()) FROM made RETURNING content_id
-"""
-
-
-def fill(count, prefix=""):
-    """Keys of some new units, whose paths are numbers."""
-    return [str(key) for (key,) in database.execute_sql(FILL, {"count": count, "prefix": prefix}).fetchall()]
+def units(count, prefix=""):
+    return [key for key, _ in fill(count, prefix)]
 
 
 @pytest.fixture(params=["no statistics", "statistics of nothing", "statistics of one unit", "statistics of a lone unit"])
@@ -40,10 +30,10 @@ def repository(request, make_repository):
     """A repository in a database that knows nothing of itself, or little."""
     found = make_repository()
     if request.param.endswith("unit"):
-        units = fill(1, "old ")
+        known = units(1, "old ")
         if "lone" not in request.param:
             with new_version(found) as version:
-                version.add(units)
+                version.add(known)
     if request.param != "no statistics":
         database.execute_sql("ANALYZE")
     return found
@@ -78,9 +68,9 @@ def statement(name):
 
 
 def test_what_changes_is_looked_up_one_by_one(repository):
-    many = fill(UNITS)
+    many = units(UNITS)
     grow(repository, add=many)
-    number = grow(repository, add=fill(BATCH, "more "), remove=many[:BATCH])
+    number = grow(repository, add=units(BATCH, "more "), remove=many[:BATCH])
     parameters = {"repository": str(repository.id), "number": number}
     looked_at = {
         name: pages(statement(name), parameters) for name in ("count_added", "count_removed", "rivals", "displaced")}
@@ -89,8 +79,8 @@ def test_what_changes_is_looked_up_one_by_one(repository):
 
 def test_what_takes_the_place_of_something_is_looked_up_one_by_one(repository):
     """A batch of units whose paths others have, each of which goes."""
-    grow(repository, add=fill(UNITS))
-    number = grow(repository, add=fill(BATCH))
+    grow(repository, add=units(UNITS))
+    number = grow(repository, add=units(BATCH))
     assert repository.latest_version().content_summary["removed"] == {"file.file": BATCH}
     undone = "UPDATE repository_content SET version_removed = NULL WHERE version_removed = %s"
     database.execute_sql(undone, (number,))
@@ -98,8 +88,8 @@ def test_what_takes_the_place_of_something_is_looked_up_one_by_one(repository):
 
 
 def test_what_takes_a_place_in_an_older_version_is_looked_up_one_by_one(repository):
-    grow(repository, add=fill(UNITS))
-    batch = fill(BATCH)
+    grow(repository, add=units(UNITS))
+    batch = units(BATCH)
     changes = {"changes": builder.SQL.given_changes}
     parameters = {
         "repository": str(repository.id), "base": repository.latest_version().number, "content": batch,
