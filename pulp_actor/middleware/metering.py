@@ -14,8 +14,6 @@ from pulp_actor.queue.messages import TaskMessage
 
 
 class Metering(Middleware):
-    """For a broker whose engine claims with times (``engine.timed``)."""
-
     def __init__(self) -> None:
         self._started: dict[str, float] = {}
 

@@ -60,8 +60,7 @@ class TaskSpec:
 class Claim:
     """A task that runs under a worker's lease. ``attempt`` is the fencing token: every write that ends the task carries
     it, and is refused once somebody else has taken the task over. ``foreign``: a stock producer sent it, without
-    taking locks. The waits, in seconds, are known where the engine is ``timed``: for its locks (None: it has none), and
-    for a worker."""
+    taking locks. The waits, in seconds, are those for its locks (None: it has none) and for a worker (None: not known)."""
 
     task: UUID
     worker: UUID
@@ -92,8 +91,6 @@ class Engine:
         self._conn: Any = None
         #: How often the connection has been opened; a change tells a worker to look for claims whose answer was lost.
         self.connections = 0
-        #: Whether a claim says how long its task has waited.
-        self.timed = False
 
     def execute(self, query: str, parameters: Sequence[Any] = (), *, cursor: Any = None) -> list[tuple[Any, ...]]:
         """Run one statement on the engine's own connection, or on ``cursor`` inside somebody's transaction.
@@ -141,7 +138,7 @@ class Engine:
 
     def claim(self, queue: str, worker: UUID) -> Claim | None:
         """The next message of ``queue``, now running under ``worker``'s lease, or None."""
-        rows = self.execute(SQL.claim_timed if self.timed else SQL.claim, (queue, worker))
+        rows = self.execute(SQL.claim, (queue, worker))
         if not rows:
             return None
         task, attempt, message, *further = rows[0]
@@ -163,7 +160,7 @@ class Engine:
     ) -> tuple[bool, Claim | None]:
         """As `finish` and then `claim`, with one commit for both. There is a claim only for a worker whose lease is held."""
         try:
-            rows = self.execute(SQL.finish_and_claim_timed if self.timed else SQL.finish_and_claim, (
+            rows = self.execute(SQL.finish_and_claim, (
                 claim.task, claim.worker, claim.attempt, state, _json(error), _json(result), False, queue))
         except psycopg2.Error as refusal:
             if refusal.pgcode not in (START_OVER, WORKER_GONE):

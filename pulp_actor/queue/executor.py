@@ -103,7 +103,6 @@ class Executor:
         die_with_parent(self._supervisor)
         self._catch_signals()
         broker = self._broker
-        broker.engine.timed = True
         domains.listen(broker.hub)
         broker.add_middleware(Metering())
         broker.add_middleware(Tracing())

@@ -215,8 +215,12 @@ END $$;
 -- Claim the next message of a queue for a worker: the message goes, the task runs. Returns no row when there is none.
 -- A worker that was declared gone may not claim: it would take tasks with it.
 -- A message that a stock dramatiq-pg producer sent has no task yet; it gets one now.
-CREATE OR REPLACE FUNCTION task_claim(p_queue text, p_worker uuid)
-RETURNS TABLE (task_id uuid, task_attempt integer, task_message text, task_foreign boolean) LANGUAGE plpgsql
+-- The waits, in seconds, are those for its locks (null: it has none) and for a worker. A waiting task was last updated when
+-- it got in line: dispatched, returned or due.
+CREATE OR REPLACE FUNCTION task_take(p_queue text, p_worker uuid)
+RETURNS TABLE (
+    task_id uuid, task_attempt integer, task_message text, task_foreign boolean, lock_wait float, queue_wait float)
+LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
 DECLARE
     m record;
@@ -242,8 +246,13 @@ BEGIN
         UPDATE task SET
             state = 'running', worker_id = p_worker, attempt = attempt + 1, started_at = clock_timestamp(),
             pulp_last_updated = clock_timestamp()
-        WHERE id = m.message_id AND state || '' = 'waiting' AND blockers = 0
-        RETURNING id, attempt, message, false INTO task_id, task_attempt, task_message, task_foreign;
+        FROM (SELECT id AS key, pulp_last_updated AS lined_up FROM task WHERE id = m.message_id) AS before
+        WHERE id = before.key AND state || '' = 'waiting' AND blockers = 0
+        RETURNING
+            id, attempt, message, false,
+            CASE WHEN exclusive <> '{}' OR shared <> '{}' THEN extract(epoch FROM unblocked_at - lined_up) END,
+            extract(epoch FROM started_at - unblocked_at)
+        INTO task_id, task_attempt, task_message, task_foreign, lock_wait, queue_wait;
         IF FOUND THEN
             RETURN NEXT;
             RETURN;
@@ -262,6 +271,12 @@ BEGIN
         -- A message of a task that has ended or runs already: it was stale, and is gone.
     END LOOP;
 END $$;
+
+-- How workers of the first release claim, which may run on this schema until they are replaced.
+CREATE OR REPLACE FUNCTION task_claim(p_queue text, p_worker uuid)
+RETURNS TABLE (task_id uuid, task_attempt integer, task_message text, task_foreign boolean) LANGUAGE sql AS $$
+    SELECT task_id, task_attempt, task_message, task_foreign FROM task_take(p_queue, p_worker)
+$$;
 
 -- Lock the resources of a task that is about to give its tickets back. Where an exclusive ticket waits behind a shared
 -- one, granting it needs the exclusive mode; whoever finds that out too late starts over in strict mode.
@@ -312,11 +327,13 @@ END $$;
 
 -- End a running task and claim the next message of a queue for the same worker: one commit for both. Locks are taken in
 -- the usual order: the claim skips messages that others hold, and nobody holds a task's row while waiting for an advisory
--- lock. No claimed message: the last four columns are null; a worker whose lease is held may then ask with task_claim.
-CREATE OR REPLACE FUNCTION task_finish_and_claim(
+-- lock. No claimed message: the columns after the first are null; a worker whose lease is held may then ask with task_take.
+CREATE OR REPLACE FUNCTION task_finish_and_take(
     p_task uuid, p_worker uuid, p_attempt integer, p_state text, p_error jsonb, p_result jsonb, p_strict boolean,
     p_queue text)
-RETURNS TABLE (done boolean, task_id uuid, task_attempt integer, task_message text, task_foreign boolean)
+RETURNS TABLE (
+    done boolean, task_id uuid, task_attempt integer, task_message text, task_foreign boolean, lock_wait float,
+    queue_wait float)
 LANGUAGE plpgsql AS $$
 BEGIN
     done := task_finish(p_task, p_worker, p_attempt, p_state, p_error, p_result, p_strict);
@@ -325,7 +342,8 @@ BEGIN
     IF NOT pg_try_advisory_xact_lock_shared(hashtextextended(p_worker::text, 11))
         AND EXISTS (SELECT FROM worker WHERE id = p_worker AND gone_at IS NULL)
     THEN
-        SELECT * INTO task_id, task_attempt, task_message, task_foreign FROM task_claim(p_queue, p_worker);
+        SELECT * INTO task_id, task_attempt, task_message, task_foreign, lock_wait, queue_wait
+        FROM task_take(p_queue, p_worker);
     END IF;
     RETURN NEXT;
 END $$;

@@ -18,18 +18,7 @@ VALUES (%s, %s, %s, %s, %s, %s, true, %s, %s, %s, %s, coalesce(%s, '00000000-000
 
 -- name: claim
 -- The next message of a queue, now running under this worker's lease.
-SELECT * FROM task_claim(%s, %s)
-
--- name: claim_timed
--- As claim, with the seconds that the task waited for its locks (null: it has none) and for a worker. The row is seen as it
--- was before this statement: that of a waiting task was last updated when it got in line (dispatched, returned or due).
-SELECT c.*, t.waits[1], t.waits[2] FROM task_claim(%s, %s) AS c
-LEFT JOIN LATERAL (
-    SELECT ARRAY[
-        CASE WHEN exclusive <> '{}' OR shared <> '{}' THEN extract(epoch FROM unblocked_at - pulp_last_updated) END,
-        extract(epoch FROM clock_timestamp() - unblocked_at)]::float[] AS waits
-    FROM task WHERE id = c.task_id
-) AS t ON true
+SELECT * FROM task_take(%s, %s)
 
 -- name: finish
 -- End a running task; false when the lease was lost.
@@ -37,19 +26,7 @@ SELECT task_finish(%s, %s, %s, %s, %s, %s, %s)
 
 -- name: finish_and_claim
 -- End a running task, and claim the next message of a queue under the same lease.
-SELECT * FROM task_finish_and_claim(%s, %s, %s, %s, %s, %s, %s, %s)
-
--- name: finish_and_claim_timed
--- As finish_and_claim, with the waits of claim_timed. A task that got its locks in this very statement is seen here as it
--- was before.
-SELECT c.*, t.waits[1], t.waits[2] FROM task_finish_and_claim(%s, %s, %s, %s, %s, %s, %s, %s) AS c
-LEFT JOIN LATERAL (
-    SELECT ARRAY[
-        CASE WHEN exclusive <> '{}' OR shared <> '{}' THEN
-            extract(epoch FROM coalesce(unblocked_at, clock_timestamp()) - pulp_last_updated) END,
-        extract(epoch FROM clock_timestamp() - coalesce(unblocked_at, clock_timestamp()))]::float[] AS waits
-    FROM task WHERE id = c.task_id
-) AS t ON true
+SELECT * FROM task_finish_and_take(%s, %s, %s, %s, %s, %s, %s, %s)
 
 -- name: lock_with_task
 -- Lock some resources together with those of a task.

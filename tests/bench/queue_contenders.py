@@ -65,9 +65,13 @@ def ours(url: str, threads: int, pipe: Connection) -> None:
     """Our broker under dramatiq's worker, as an executor of pulp-worker runs it."""
     import dramatiq
 
+    from pulp_actor.middleware.metering import Metering
+    from pulp_actor.middleware.tracing import Tracing
     from pulp_actor.queue import TaskBroker
 
     broker = TaskBroker(url=url)
+    broker.add_middleware(Metering())
+    broker.add_middleware(Tracing())
     _dramatiq(broker, dramatiq, threads, pipe)
     broker.close()
 

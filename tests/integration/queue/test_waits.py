@@ -10,12 +10,6 @@ from tests.support.queue import Bench, task
 HOUR = 3600.0
 
 
-@pytest.fixture
-def timed(real: Bench) -> Bench:
-    real.engine.timed = True
-    return real
-
-
 def an_hour_passes(bench: Bench) -> None:
     """For every task, whatever it waits for."""
     bench.engine.execute("""
@@ -29,46 +23,46 @@ def start_due(bench: Bench) -> None:
         assert bench.engine.execute(SQL.start_due, row) == [(True,)]
 
 
-def test_a_task_without_locks_waits_for_a_worker_alone(timed: Bench) -> None:
-    timed.engine.dispatch([task()])
-    an_hour_passes(timed)
-    claim = timed.engine.claim("default", timed.worker())
+def test_a_task_without_locks_waits_for_a_worker_alone(real: Bench) -> None:
+    real.engine.dispatch([task()])
+    an_hour_passes(real)
+    claim = real.engine.claim("default", real.worker())
     assert claim.lock_wait is None
     assert claim.queue_wait == pytest.approx(HOUR, abs=60)
 
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["the next claim", "a claim of its own"])
-def test_a_lock_that_another_holds_is_waited_for(timed: Bench, at_once: bool) -> None:
-    worker = timed.worker()
-    timed.engine.dispatch([task(exclusive=["shelf"]), task(exclusive=["shelf"])])
-    held = timed.engine.claim("default", worker)
+def test_a_lock_that_another_holds_is_waited_for(real: Bench, at_once: bool) -> None:
+    worker = real.worker()
+    real.engine.dispatch([task(exclusive=["shelf"]), task(exclusive=["shelf"])])
+    held = real.engine.claim("default", worker)
     assert held.lock_wait == pytest.approx(0, abs=60)
-    an_hour_passes(timed)
+    an_hour_passes(real)
     if at_once:
-        _, claim = timed.engine.finish_and_claim(held, "completed", "default")
+        _, claim = real.engine.finish_and_claim(held, "completed", "default")
     else:
-        timed.engine.finish(held, "completed")
-        claim = timed.engine.claim("default", worker)
+        real.engine.finish(held, "completed")
+        claim = real.engine.claim("default", worker)
     assert claim.lock_wait == pytest.approx(HOUR, abs=60)
     assert claim.queue_wait == pytest.approx(0, abs=60)
 
 
-def test_a_delay_is_no_wait_for_a_lock(timed: Bench) -> None:
-    worker = timed.worker()
-    timed.engine.dispatch([task(exclusive=["shelf"], delay=HOUR)])
-    an_hour_passes(timed)
-    start_due(timed)
-    claim = timed.engine.claim("default", worker)
+def test_a_delay_is_no_wait_for_a_lock(real: Bench) -> None:
+    worker = real.worker()
+    real.engine.dispatch([task(exclusive=["shelf"], delay=HOUR)])
+    an_hour_passes(real)
+    start_due(real)
+    claim = real.engine.claim("default", worker)
     assert (claim.lock_wait, claim.queue_wait) == (pytest.approx(0, abs=60), pytest.approx(0, abs=60))
 
     # Nor is the pause before it is tried again; what it then waits for another's end is.
-    timed.engine.give_back(claim, delay=HOUR, count=True)
-    an_hour_passes(timed)
-    timed.engine.dispatch([task(exclusive=["shelf"], priority=-1)])
-    other = timed.engine.claim("default", worker)
-    start_due(timed)
-    an_hour_passes(timed)
-    timed.engine.finish(other, "completed")
-    again = timed.engine.claim("default", worker)
+    real.engine.give_back(claim, delay=HOUR, count=True)
+    an_hour_passes(real)
+    real.engine.dispatch([task(exclusive=["shelf"], priority=-1)])
+    other = real.engine.claim("default", worker)
+    start_due(real)
+    an_hour_passes(real)
+    real.engine.finish(other, "completed")
+    again = real.engine.claim("default", worker)
     assert again.task == claim.task
     assert again.lock_wait == pytest.approx(HOUR, abs=60)
