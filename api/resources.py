@@ -13,7 +13,7 @@ from api.access.policies import authorize
 from api.auth import authenticate
 from api.call import Answer, Call
 from api.endpoints import ANYONE, Endpoint, Operation
-from pulp_actor.security.accounts import current_account
+from pulp_actor.security.accounts import NOBODY, current_account
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
@@ -44,7 +44,7 @@ class EndpointResource:
 
         def respond(request: falcon.Request, response: falcon.Response, **keys: str) -> None:
             account = request.context.account = None if open_to_all else authenticate(request)
-            current_account.set(account)
+            current_account.set(account or NOBODY)
             names = dict(zip(self.names, keys.values(), strict=False))
             call = Call(self.endpoint, operation, request, account, names)
             if not open_to_all:

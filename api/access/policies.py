@@ -14,6 +14,7 @@ from typing import Any
 import falcon
 
 from api.access.conditions import holds
+from api.access.visibility import is_narrowed
 from api.auth import refuse_anonymous
 from api.call import Call, instance_of
 from api.endpoints import ADMIN, ANY_USER, ANYONE, Endpoint, Operation
@@ -21,7 +22,7 @@ from api.schemas.base import WireSchema
 from api.schemas.references import Reference
 from pulp_actor.errors import NotFound
 from pulp_actor.models import Repository
-from pulp_actor.security.accounts import Account
+from pulp_actor.security.accounts import NOBODY, Account
 from pulp_actor.security.permissions import is_visible, permission_name
 from pulp_actor.security.policies import names
 
@@ -101,10 +102,11 @@ def authorize(call: Call) -> None:
     if account is not None and account.is_unlimited:
         return
     if account is None:
-        if not _allows(call):
+        if not _allows(call) or (is_narrowed(call) and not _sees(call)):
             raise refuse_anonymous()
         return
-    _see(call)
+    if not _sees(call):
+        raise NotFound("there is no such object")
     if not _allows(call):
         permission = call.endpoint.permission_of(call.operation)
         raise falcon.HTTPForbidden(description=f"This needs the permission {permission}, which you do not have.")
@@ -120,13 +122,12 @@ def statements_of(call: Call) -> Sequence[Statement]:
     return _defaults[key]
 
 
-def _see(call: Call) -> None:
-    """Raises NotFound unless the user may see the object in the path."""
+def _sees(call: Call) -> bool:
+    """Whether the user may see the object in the path, if there is one."""
     endpoint = call.endpoint
     if endpoint.guarded is None or not (call.operation.on_item or endpoint.owner is not None):
-        return
-    if not is_visible(call.account, endpoint.guarded, call.guarded_key, lambda: call.held):
-        raise NotFound("there is no such object")
+        return True
+    return is_visible(call.account or NOBODY, endpoint.guarded, call.guarded_key, lambda: call.held)
 
 
 def _allows(call: Call) -> bool:

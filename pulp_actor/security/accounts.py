@@ -62,6 +62,9 @@ class Account:
         return None in where or (domain is not None and domain in where)
 
 
+#: Whoever has not said who they are. They have no roles, and see what a user without roles sees.
+NOBODY = Account(0, "", is_superuser=False, is_active=False, password="")
+
 #: The user on whose behalf this thread works; None: the platform itself, which sees everything.
 current_account: ContextVar[Account | None] = ContextVar("current_account", default=None)
 

@@ -17,7 +17,7 @@ from pulp_actor.db.remembered import Remembered
 from pulp_actor.identifiers import ResourceType, registry
 from pulp_actor.models import DetailContent
 from pulp_actor.queue import current_task
-from pulp_actor.security.accounts import CHANNEL, SQL, current_account
+from pulp_actor.security.accounts import CHANNEL, NOBODY, SQL, current_account
 from pulp_actor.security.permissions import give_roles
 
 
@@ -89,7 +89,7 @@ def object_created(row: Model) -> None:
 def creator_key() -> int | None:
     """The key of the user on whose behalf this thread works: whoever asked for the task, or makes the request."""
     account = current_account.get()
-    return current_task().created_by or (None if account is None else account.id)
+    return current_task().created_by or (None if account in (None, NOBODY) else account.id)
 
 
 def names(value: Any) -> list[str]:

@@ -61,6 +61,22 @@ def test_a_policy_can_open_a_list_to_everybody(api, anonymous, member, policy):
     assert ann.get(REPOSITORIES).json["count"] == 1
 
 
+def test_a_policy_that_lets_anybody_ask_shows_a_stranger_no_more_than_a_user_without_roles(
+        api, anonymous, member, policy):
+    repository = api.made(REPOSITORIES, {"name": "r"})
+    hidden = api.made("remotes/file/file/", {"name": "hidden", "url": "http://127.0.0.1:1/PULP_MANIFEST"})
+    default = policy("repositories/file/file")
+    anybody = {"action": ["list", "retrieve", "create"], "principal": "*", "effect": "allow"}
+    api.patch(default["pulp_href"], {"statements": [*default["statements"], anybody]})
+    assert member("ann").get(REPOSITORIES).json["count"] == anonymous.get(REPOSITORIES).json["count"] == 0
+    assert anonymous.get(repository["pulp_href"]).status_code == 401
+    assert anonymous.post(REPOSITORIES, {"name": "s", "remote": hidden["pulp_href"]}).status_code == 400
+    assert anonymous.post(REPOSITORIES, {"name": "s"}).status_code == 201
+    assert api.patch(default["pulp_href"], {"queryset_scoping": {}}).status_code == 200
+    assert anonymous.get(REPOSITORIES).json["count"] == 2
+    assert anonymous.get(repository["pulp_href"]).json["name"] == "r"
+
+
 @pytest.mark.parametrize("statement", [
     {"action": "list", "principal": "*"},
     {"action": "explode", "principal": "*", "effect": "allow"},
