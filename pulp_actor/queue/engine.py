@@ -67,8 +67,8 @@ class Claim:
     attempt: int
     message: str
     foreign: bool = False
-    lock_wait: float | None = None
-    queue_wait: float | None = None
+    lock_wait: float | None = field(default=None, compare=False)
+    queue_wait: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
