@@ -1,5 +1,7 @@
 """What a user does with the ``pulp`` command, on real processes."""
 
+import json
+
 import requests
 
 from tests.support.names import fresh
@@ -28,6 +30,17 @@ def test_status_names_the_components_and_who_is_online(platform):
     assert status["database_connection"]["connected"]
     assert len(status["online_workers"]) == 2
     assert status["online_content_apps"]
+
+
+def test_the_command_that_is_installed_is_the_one_that_these_tests_call(platform):
+    name = fresh("process")
+    made = platform.pulp_process("file", "repository", "create", "--name", name)
+    assert (made.returncode, json.loads(made.stdout)["name"]) == (0, name)
+    changed = platform.pulp_process("file", "repository", "update", "--repository", name, "--description", "changed")
+    assert changed.returncode == 0, changed.stderr
+    assert platform.pulp("file", "repository", "show", "--repository", name)["description"] == "changed"
+    refused = platform.pulp_process("file", "repository", "create", "--name", name)
+    assert refused.returncode == 1 and "unique" in refused.stderr
 
 
 def test_a_repository_is_mirrored_published_distributed_and_downloaded(platform, origin):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -14,13 +13,18 @@ from typing import Any
 
 import psutil
 import requests
+from click.testing import Result
 
 from pulp_actor.cli.client import Client, Object
 from pulp_actor.cli.rundir import Facts, RunDir
+from tests.support.in_process import failed, invoke, succeeded
 from tests.support.origin import sha256
 
 #: Seconds for any one command to end.
 COMMAND_TIMEOUT = 100
+
+#: The ``pulp`` command that is installed beside this interpreter.
+PULP = str(Path(sys.executable).with_name("pulp"))
 
 
 def command_environment(directory: Path, **settings: str) -> dict[str, str]:
@@ -100,24 +104,27 @@ class RunningPlatform:
         pid = int(worker["name"].split("@")[0])
         return psutil.Process(pid)
 
+    def run_pulp(self, *arguments: str, input: str | None = None, **environment: str) -> Result:
+        """Call the ``pulp`` command in this process, and return what came of it."""
+        return invoke(self.pulp_config(), *arguments, input=input,
+                      environment=command_environment(self.directory) | environment)
+
     def pulp(self, *arguments: str, fails: bool = False) -> Any:
-        """Run the ``pulp`` command and return the JSON it printed (None: nothing); with ``fails``, its error output."""
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name("pulp")), "--config", str(self.pulp_config()), *arguments],
-            env=command_environment(self.directory), capture_output=True, text=True, check=False,
-            timeout=COMMAND_TIMEOUT, cwd=self.directory,
+        """Call the ``pulp`` command and return the JSON it printed (None: nothing); with ``fails``, its error output."""
+        return (failed if fails else succeeded)(arguments, self.run_pulp(*arguments))
+
+    def pulp_process(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the ``pulp`` command as its users do, in a process of its own, and return what came of it."""
+        return subprocess.run(
+            [PULP, "--config", str(self.pulp_config()), *arguments], env=command_environment(self.directory),
+            capture_output=True, text=True, check=False, timeout=COMMAND_TIMEOUT, cwd=self.directory,
         )
-        said = f"pulp {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-        assert (done.returncode != 0) == fails, said
-        if fails:
-            return done.stderr
-        return json.loads(done.stdout) if done.stdout.strip() else None
 
     def pulp_config(self) -> Path:
         path = self.directory / "pulp.toml"
         if not path.exists():
             done = subprocess.run(
-                [str(Path(sys.executable).with_name("pulp")), "config", "create", "--location", str(path),
+                [PULP, "config", "create", "--location", str(path),
                  "--base-url", self.facts.api, "--username", self.facts.username, "--password", self.facts.password,
                  "--no-verify-ssl"],
                 env=command_environment(self.directory), capture_output=True, text=True, check=False, timeout=60,

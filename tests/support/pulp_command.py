@@ -1,5 +1,4 @@
-"""The real ``pulp`` command in the test's own process: click's runner in place of a shell, everything else as its users
-have it, configuration file, HTTP and all. A call costs a tenth of what a new process does; `RunningPlatform.pulp` is that.
+"""The real ``pulp`` command, called in the test's own process (`tests.support.in_process`), and what is called of it.
 
 A test says with ``@drives("artifact show", ...)`` which subcommands it drives, and the fixture ``pulp`` holds it to its
 word (`tests.support.promises`).
@@ -7,29 +6,19 @@ word (`tests.support.promises`).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 
 import click
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from tests.support.platform import RunningPlatform, command_environment
+from tests.support.in_process import failed, pulp_main, succeeded
+from tests.support.platform import RunningPlatform
 from tests.support.promises import Promises
 
 #: Marks a test with the subcommands it drives: ``"file remote create"``.
 drives = Promises("drives")
-
-
-@cache
-def pulp_main() -> click.Group:
-    """The command, with the subcommands of every installed plugin."""
-    from pulp_cli import load_plugins, main
-
-    load_plugins()
-    return main
 
 
 def subcommands(group: click.Command | None = None, words: tuple[str, ...] = ()) -> Iterator[str]:
@@ -67,10 +56,7 @@ class PulpCommand:
 
     def run(self, *arguments: str, input: str | None = None, **environment: str) -> Result:
         """Call it and return what came of it."""
-        words = ["--config", str(self.platform.pulp_config()), *arguments]
-        done = CliRunner().invoke(
-            pulp_main(), words, prog_name="pulp", input=input,
-            env=command_environment(self.platform.directory) | environment)
+        done = self.platform.run_pulp(*arguments, input=input, **environment)
         if done.exit_code == 0:
             self.succeeded.add(subcommand_of(arguments))
         return done
@@ -78,18 +64,12 @@ class PulpCommand:
     def __call__(self, *arguments: str, **options: Any) -> Any:
         """Call it, see that it ends well, and return the JSON it printed, or None."""
         done = self.run(*arguments, **options)
-        assert done.exit_code == 0, _said(arguments, done)
-        return json.loads(done.stdout) if done.stdout.strip() else None
+        return succeeded(arguments, done)
 
     def refused(self, *arguments: str, **options: Any) -> str:
         """Call it, see that it fails, and return what it said."""
         done = self.run(*arguments, **options)
-        assert done.exit_code != 0, _said(arguments, done)
-        return done.stderr
-
-
-def _said(arguments: tuple[str, ...], done: Result) -> str:
-    return f"pulp {' '.join(arguments)}: exit {done.exit_code}\n{done.stdout}\n{done.stderr}\n{done.exception!r}"
+        return failed(arguments, done)
 
 
 def kept_promises(request: pytest.FixtureRequest, platform: RunningPlatform) -> Iterator[PulpCommand]:
