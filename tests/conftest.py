@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pulp_actor.db.connection import Database
@@ -21,6 +22,25 @@ from tests.support.postgres import Server, bound
 
 #: Where files and servers of tests live, if it is there and large enough: making a database is making a thousand files.
 MEMORY, ROOM = Path("/dev/shm"), 4 << 30
+
+
+#: Test processes per processor: most of what the tests do is wait, for services to start, to notice and to end.
+CROWD = 2
+
+#: Bytes that one test process needs with its database server and its platform.
+SHARE = 2 << 30
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """How many ``-n auto`` is: as many as the processors can keep moving and the memory has room for."""
+    return max(1, min(CROWD * len(os.sched_getaffinity(0)), psutil.virtual_memory().available // SHARE))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the modules that take long and end with those that take no time, so that no process is left alone with a
+    long one at the end. Modules are handed out whole; among equals the order stays what it was, which is random."""
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path not in long, "unit" in item.path.parts))
 
 
 def pytest_configure() -> None:

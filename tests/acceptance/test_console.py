@@ -17,6 +17,8 @@ from tests.support.console_world import ADDED, REMOVED, World, build_world
 from tests.support.origin import make_files, running_origin, sha256
 from tests.support.platform import RunningPlatform, running_platform
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPlatform]:

@@ -19,6 +19,8 @@ from tests.support.origin import make_files, sha256
 from tests.support.platform import RunningPlatform, running_platform
 from tests.support.workers.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 LOCAL, S3 = "pulpcore.app.models.storage.FileSystem", "storages.backends.s3boto3.S3Boto3Storage"
 TEAM = "/pulp/team/api/v3/"
 

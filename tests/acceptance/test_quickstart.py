@@ -8,8 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.platform import command_environment
 from tests.support.services import free_port
+
+pytestmark = pytest.mark.slow
 
 QUICKSTART = Path(__file__).parents[2] / "docs" / "quickstart.md"
 

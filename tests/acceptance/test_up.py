@@ -21,6 +21,8 @@ from pulp_actor.cli.rundir import RunDir
 from tests.support.platform import pulp_actor, running_platform
 from tests.support.workers.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 FREE = ("--api-bind", "127.0.0.1:0", "--content-bind", "127.0.0.1:0")
 
 

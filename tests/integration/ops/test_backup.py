@@ -6,10 +6,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from pulp_actor.db.binaries import find_binaries
 from pulp_actor.db.embedded import EmbeddedServer, database_url
 from tests.support.origin import make_files, running_origin, sha256
 from tests.support.platform import RunningPlatform, running_platform
+
+pytestmark = pytest.mark.slow
 
 
 def tool(directory: Path, name: str, *arguments: str) -> None:

@@ -13,6 +13,8 @@ from tests.support.workers import actors
 from tests.support.workers.lab import Lab
 from tests.support.workers.waiting import eventually, stopwatch
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(("actor", "killed"), [
     ("nap", False),         # plain Python: the interrupt gets through

@@ -12,6 +12,8 @@ import pytest
 from tests.support.workers.lab import Lab
 from tests.support.workers.waiting import eventually, stopwatch
 
+pytestmark = pytest.mark.slow
+
 
 def test_processes_register_under_names_of_their_own(lab: Lab) -> None:
     service = lab.workers(3)
