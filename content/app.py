@@ -4,6 +4,7 @@ demand, and must never hold a database connection while a response streams.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -15,14 +16,14 @@ from content.cache import Cache
 from content.database import UNAVAILABLE, DatabaseThreads
 from content.download import Unavailable
 from content.guards import Forbidden, Unauthenticated, authorize
-from content.hooks import extra_headers
+from content.hooks import Generator, extra_headers, generator_of
 from content.listing import list_directory, list_distributions, render
 from content.metering import GONE, tally
 from content.on_demand import Downloads
 from content.paths import BadPath, content_path, encode
 from content.probes import PAGES
 from content.resolve import Resolver
-from content.serve import Damaged, Sender
+from content.serve import Damaged, Plan, Sender, conditional, describe, only_headers
 from content.views import File, View
 from pulp_actor import domains, tracing
 from pulp_actor.db.listen import ListenHub
@@ -137,9 +138,31 @@ class ContentServer:
             after = request.query.get("after", "")
             page = await self.threads.run(list_directory, found.view, found.path, after)
             return render(request, f"{self._prefix}{path}", page)
+        if generator := generator_of(found.view.type, found.path):
+            return await self._generate(request, path, found.view, generator)
         if found.view.remote_id is not None:
             return await self._pull(request, path, found.view, found.path)
         return _nothing()
+
+    async def _generate(
+        self, request: web.BaseRequest, path: str, view: View, generator: Generator,
+    ) -> web.StreamResponse:
+        before = self.cache.generation
+        data = self.cache.get(("generated", path))
+        if data is None:
+            data = await self.threads.run(generator, view)
+            if data is None:
+                return _nothing()
+            self.cache.put(("generated", path), data, before)
+        headers, validators = describe(path, len(data), hashlib.sha256(data).hexdigest(), None)
+        answer, ranges = conditional(request, headers, validators, len(data))
+        if answer is not None:
+            return answer
+        if request.method == "HEAD":
+            return only_headers(len(data), headers, ranges)
+        plan = Plan.make(len(data), headers, ranges)
+        body = b"".join(head + data[start:stop] for head, start, stop in plan.parts) + plan.end
+        return web.Response(status=plan.status, headers=plan.headers, body=body)
 
     async def _pull(self, request: web.BaseRequest, path: str, view: View, rest: str) -> web.StreamResponse:
         before = self.cache.generation

@@ -11,6 +11,8 @@ from uuid import UUID
 from content.views import File, View
 from pulp_actor.models import Artifact, Remote
 
+#: Returns the bytes of a file that is made on request; None: there is no such file. Blocks.
+Generator = Callable[[View], bytes | None]
 #: Returns headers to add to the answer for a file.
 HeaderHook = Callable[[View, File], Mapping[str, str]]
 
@@ -30,6 +32,7 @@ class PullThrough:
 
 _headers: dict[str, HeaderHook] = {}
 _pull_through: dict[str, PullThrough] = {}
+_generators: dict[tuple[str, str], Generator] = {}
 
 _NONE: Mapping[str, str] = {}
 
@@ -41,6 +44,20 @@ def response_headers(type_: str) -> Callable[[HeaderHook], HeaderHook]:
         return hook
 
     return register
+
+
+def generated_file(type_: str, path: str) -> Callable[[Generator], Generator]:
+    """Declare a file that distributions of one type have beside what is in their repository, made of what that holds:
+    ``@generated_file("core.openpgp", "keyring.gpg")``. It should be small, for it is remembered whole."""
+    def register(hook: Generator) -> Generator:
+        _generators[type_, path] = hook
+        return hook
+
+    return register
+
+
+def generator_of(type_: str, path: str) -> Generator | None:
+    return _generators.get((type_, path))
 
 
 def pull_through(type_: str, hook: PullThrough) -> None:

@@ -72,7 +72,8 @@ def main() -> None:
 def load_hooks() -> None:
     """Import what registers guards and hooks, the core's and then the plugins', and what declares actors: what is pulled
     through gets into its repository by a task."""
-    importlib.import_module("content.checkers")
+    for own in ("content.checkers", "content.keyrings"):
+        importlib.import_module(own)
     load_modules("content")
     load_actors()
 

@@ -59,7 +59,7 @@ def parse_certificate(data: bytes) -> Certificate:
     """Read one certificate, armored or not. Raises SigningError."""
     if len(data) > LIMIT:
         raise SigningError(f"a key may have {LIMIT} bytes at most")
-    binary = _dearmored(data)
+    binary = dearmored(data)
     parts: list[Part] = []
     try:
         for tag, body in _packets(binary):
@@ -68,7 +68,7 @@ def parse_certificate(data: bytes) -> Certificate:
         raise SigningError(f"this is not a public OpenPGP key: {error}") from None
     if not parts:
         raise SigningError("this is not a public OpenPGP key")
-    return Certificate(parts, _armored(binary))
+    return Certificate(parts, armored(binary))
 
 
 def _take(parts: list[Part], tag: int, body: bytes) -> None:
@@ -90,7 +90,8 @@ def _take(parts: list[Part], tag: int, body: bytes) -> None:
         raise SigningError(f"a packet of type {tag} does not belong into a public key")
 
 
-def _dearmored(data: bytes) -> bytes:
+def dearmored(data: bytes) -> bytes:
+    """The binary form of a key in either form. Raises SigningError if its armor is damaged."""
     match = _ARMOR.search(data)
     if match is None:
         return data
@@ -102,7 +103,7 @@ def _dearmored(data: bytes) -> bytes:
         raise SigningError("this is not a public OpenPGP key: its armor is damaged") from None
 
 
-def _armored(binary: bytes) -> bytes:
+def armored(binary: bytes) -> bytes:
     """ASCII armor (RFC 9580, section 6), with its checksum, which older readers want."""
     text = base64.b64encode(binary)
     lines = [text[start:start + 64] for start in range(0, len(text), 64)]
