@@ -82,7 +82,7 @@ def public(module: ModuleType) -> list[str]:
 
 
 #: Functions of the hook modules that the platform itself calls.
-INTERNAL = {"pull_through_of", "extra_headers", "announce"}
+INTERNAL = {"pull_through_of", "generator_of", "extra_headers", "announce"}
 
 
 def test_every_plugin_hook_is_documented() -> None:
