@@ -16,6 +16,9 @@ EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 QUIET = range(25_000, 32_000)
 TRIES = 20
 
+#: Nobody's seed makes two processes choose the same port at the same moment.
+_dice = random.SystemRandom()
+
 
 def parse(name: str, bind: str) -> tuple[str, int]:
     """Host and port of ``host:port`` or ``[v6]:port``; ``name`` is what an error calls it. Raises ConfigurationError."""
@@ -41,7 +44,7 @@ def reserve(name: str, bind: str) -> str:
 
 
 def _free_port(found: Any) -> int:
-    for port in random.sample(QUIET, TRIES):
+    for port in _dice.sample(QUIET, TRIES):
         try:
             return _listen(found, port)
         except OSError:

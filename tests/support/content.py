@@ -164,6 +164,12 @@ class Client:
         async with self.session.request(method, self.url(path), **options) as response:
             return Answer(response.status, response.headers, await response.read())
 
+    async def until(self, path: str, condition: Callable[[Answer], bool]) -> None:
+        """GET until the answer is as it shall be, once the server has heard of a change."""
+        async with asyncio.timeout(10):
+            while not condition(await self.get(path)):
+                await asyncio.sleep(0.01)
+
     async def head(self, path: str, **options: Any) -> Answer:
         return await self.get(path, "HEAD", **options)
 

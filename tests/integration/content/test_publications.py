@@ -1,6 +1,5 @@
 """Publications over time: superseded ones, and checkpoints."""
 
-import asyncio
 import datetime
 import json
 
@@ -42,12 +41,10 @@ async def test_the_same_where_the_distribution_names_a_publication(repo):
     async with content_server() as client:
         assert (await client.get("repo/new.rpm")).status == 404
         Distribution.update(publication=second).where(Distribution.id == distribution.id).execute()
-        await asyncio.sleep(0.1)
-        assert (await client.get("repo/meta")).body == b"2"
+        await client.until("repo/meta", lambda answer: answer.body == b"2")
         assert (await client.get("repo/old.rpm")).body == b"old"
         first.delete_instance()
-        await asyncio.sleep(0.1)
-        assert (await client.get("repo/old.rpm")).status == 404
+        await client.until("repo/old.rpm", lambda answer: answer.status == 404)
 
 
 async def test_going_back_serves_no_file_of_the_newer_one_by_mistake(repo):

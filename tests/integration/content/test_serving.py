@@ -208,6 +208,7 @@ async def test_an_empty_file(repo):
 
 
 async def test_a_change_is_seen_within_a_tenth_of_a_second(repo):
+    delays = []
     async with content_server() as client:
         for number in range(5):
             before = (await client.get("base/path/one.txt")).body
@@ -215,8 +216,11 @@ async def test_a_change_is_seen_within_a_tenth_of_a_second(repo):
             version = await asyncio.to_thread(_commit, repo, data)
             committed = time.monotonic()
             while (await client.get("base/path/one.txt")).body == before:
-                assert time.monotonic() - committed < 0.1
+                assert time.monotonic() - committed < 10
+            delays.append(time.monotonic() - committed)
             assert (await client.get("base/path/one.txt")).body == data, version
+    # A busy machine holds some of them up; one that waited for anything but to be told would hold up all.
+    assert min(delays) < 0.1, delays
 
 
 def _commit(repo, data):
@@ -230,8 +234,7 @@ async def test_a_moved_distribution_is_followed(repo):
         assert (await client.get("elsewhere/one.txt")).status == 404
         with transaction():
             Distribution.update(base_path="elsewhere").execute()
-        await asyncio.sleep(0.1)
-        assert (await client.get("base/path/one.txt")).status == 404
+        await client.until("base/path/one.txt", lambda answer: answer.status == 404)
         assert (await client.get("elsewhere/one.txt")).status == 200
 
 
