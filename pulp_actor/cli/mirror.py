@@ -50,7 +50,8 @@ def mirror(
         print(json.dumps(asdict(result), indent=2))
         return
     console = Console(highlight=False)
-    what = f"version {result.version}, {result.files:,} files" + ("" if result.changed else ", nothing had changed")
+    files = "1 file" if result.files == 1 else f"{result.files:,} files"
+    what = f"version {result.version}, {files}" + ("" if result.changed else ", nothing had changed")
     console.print(f"{what}; served at", markup=False)
     console.print(result.url, markup=False, soft_wrap=True)
 

@@ -6,14 +6,20 @@ everything in memory.
 
 from __future__ import annotations
 
+import threading
 import time
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
+import psycopg2
+
 from pulp_actor.db import database
+from pulp_actor.logs import get_logger
 from pulp_actor.queue.engine import Engine
+
+logger = get_logger(__name__)
 
 #: Seconds between two writes of one progress report.
 PROGRESS_INTERVAL = 0.5
@@ -28,17 +34,36 @@ class Progress:
         self.state = "running"
         self._task = task
         self._written_at = -PROGRESS_INTERVAL
+        self._writing = threading.Lock()
+        self._timer: threading.Timer | None = None
 
     def increment(self, by: int = 1) -> None:
-        """Count ``by`` more items as done. Costs nothing most of the time: writes are at least half a second apart."""
+        """Count ``by`` more items as done. Costs nothing most of the time: writes are at least half a second apart, and the
+        last count is written even if the next one is long in coming."""
         self.done += by
-        if time.monotonic() - self._written_at >= PROGRESS_INTERVAL:
+        since = time.monotonic() - self._written_at
+        if since >= PROGRESS_INTERVAL:
             self.save()
+        elif self._timer is None and self._task.reports_by_itself:
+            self._timer = threading.Timer(PROGRESS_INTERVAL - since, self._save_late)
+            self._timer.daemon = True
+            self._timer.start()
 
     def save(self) -> None:
         """Write the report now."""
-        self._written_at = time.monotonic()
-        self._task._report(self)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        with self._writing:
+            self._written_at = time.monotonic()
+            self._task._report(self)
+
+    def _save_late(self) -> None:
+        """In the timer's thread. A report that cannot be written is no reason to end the task: its end writes it again."""
+        try:
+            self.save()
+        except psycopg2.Error as error:
+            logger.warning("progress was not written", code=self.code, reason=" ".join(str(error).split()))
 
     def __enter__(self) -> Self:
         self.save()
@@ -60,6 +85,7 @@ class CurrentTask:
         created_by: key of the user who asked for it.
         reports: the progress reports so far, by code.
         created_resources: (href, PRN) of what it made so far.
+        reports_by_itself: progress may be written from another thread than the actor's.
     """
 
     id: UUID | None = None
@@ -67,6 +93,7 @@ class CurrentTask:
     group_id: UUID | None = None
     domain_id: UUID | None = None
     logging_cid: str = ""
+    reports_by_itself = False
 
     def __init__(self) -> None:
         self.reports: dict[str, Progress] = {}
@@ -90,6 +117,7 @@ class WorkerTask(CurrentTask):
     the actor is inside a long transaction."""
 
     id: UUID
+    reports_by_itself = True
 
     def __init__(self, engine: Engine, task_id: UUID, options: dict[str, Any]) -> None:
         super().__init__()

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from tests.support.browser import PICTURES, Visitor, chromium, visitor
+from tests.support.browser import PATIENCE, PICTURES, Visitor, chromium, visitor
 from tests.support.console_world import ADDED, REMOVED, World, build_world
 from tests.support.origin import make_files, running_origin, sha256
 from tests.support.platform import RunningPlatform, running_platform
@@ -129,12 +129,30 @@ def test_a_wrong_password_is_said_beside_the_field(stranger: Visitor, world: Wor
 def test_mirroring_a_url_shows_each_step_and_serves_every_byte(admin: Visitor, world: World, hall: RunningPlatform) -> None:
     files = make_files(12, "wizard", size=1000)
     world.origin.publish("Field+Notes", files)
+    manifest, last = (world.origin.hold(f"/Field+Notes/{path}") for path in ("PULP_MANIFEST", list(files)[-1]))
     page = admin.page
     admin.visit("mirror")
     page.get_by_label("URL", exact=True).fill(f"{world.origin.url}/Field+Notes/")
     assert page.get_by_label("Name, and path to serve it at").input_value() == "field-notes"
     page.get_by_role("button", name="Mirror", exact=True).click()
+
+    assert manifest.arrived.wait(30)
+    expect_steps(page, ["done", "done", "being done", "to be done", "to be done"])
+    expect(page.get_by_role("button", name="Mirroring…")).to_be_disabled()
+    page.locator(".steps .state.running").wait_for()
+    assert page.get_by_role("progressbar", name="Downloading Artifacts").count() == 0, "it is not known yet what there is"
+    manifest.open()
+    assert last.arrived.wait(30)
+    downloading = page.get_by_role("progressbar", name="Downloading Artifacts")
+    expect(downloading).to_have_attribute("aria-valuetext", "11 done", timeout=PATIENCE)
+    expect_steps(page, ["done", "done", "being done", "to be done", "to be done"])
+    assert page.get_by_role("heading", name="Mirrored").count() == 0
+    assert admin.barriers() == []
+    admin.look("mirroring", PICTURES)
+    last.open()
+
     page.get_by_role("heading", name="Mirrored").wait_for()
+    expect_steps(page, ["done"] * 5)
     assert page.locator(".steps .completed").count() == 5
     assert page.get_by_role("progressbar", name="Downloading Artifacts").get_attribute("aria-valuenow") == "12"
     assert page.locator("#announcer").inner_text() == "Mirrored."
@@ -143,6 +161,26 @@ def test_mirroring_a_url_shows_each_step_and_serves_every_byte(admin: Visitor, w
     assert hall.served_digest(f"field-notes/{path}") == sha256(data)
     assert admin.barriers() == []
     assert admin.complaints == []
+
+
+def expect_steps(page: Page, words: list[str]) -> None:
+    """The wizard's steps, as a screen reader has them."""
+    names = ("Remote", "Repository", "Sync", "Publication", "Distribution")
+    expect(page.locator(".steps > li")).to_contain_text(
+        [f"{name}: {word}" for name, word in zip(names, words, strict=True)], timeout=PATIENCE)
+
+
+def test_a_mirror_that_fails_says_at_which_step_and_why(admin: Visitor, world: World) -> None:
+    page = admin.page
+    admin.visit("mirror")
+    page.get_by_label("URL", exact=True).fill(f"{world.origin.url}/nothing-is-here/")
+    page.get_by_role("button", name="Mirror", exact=True).click()
+    page.get_by_role("alert").filter(has_text="This was not done").get_by_text("404 Not Found").wait_for()
+    assert page.get_by_text("goes on trying").count() == 0
+    expect_steps(page, ["done", "done", "failed", "to be done", "to be done"])
+    expect(page.get_by_role("button", name="Mirror", exact=True)).to_be_enabled()
+    assert admin.barriers() == []
+    admin.look("mirror-failed", PICTURES)
 
 
 def test_a_url_that_is_none_is_refused_beside_its_field(admin: Visitor, world: World) -> None:

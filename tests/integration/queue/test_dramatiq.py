@@ -14,6 +14,7 @@ from dramatiq.middleware import CurrentMessage, TimeLimitExceeded
 
 from pulp_actor.queue import current_task
 from tests.support.queue import Bench, task
+from tests.support.workers.waiting import eventually
 
 
 def test_send_runs_the_actor_with_its_arguments(bench: Bench) -> None:
@@ -324,6 +325,23 @@ def test_flush_cancels_what_waits_in_a_queue(bench: Bench) -> None:
     bench.broker.flush("default")
     assert {bench.record(message).state for message in flushed} == {"canceled"}
     assert bench.record(kept).state == "waiting"
+
+
+def test_what_was_counted_is_seen_though_the_next_count_is_long_in_coming(real: Bench) -> None:
+    seen = threading.Event()
+
+    def slow() -> None:
+        with current_task().progress("step", "Stepping") as progress:
+            for _ in range(3):
+                progress.increment()
+            assert seen.wait(30)
+
+    message = real.actor(slow).send()
+    with real.working():
+        eventually(lambda: real.engine.execute("SELECT state, done FROM progress_report") == [("running", 3)])
+        seen.set()
+        assert real.wait(message)[0].state == "completed"
+    assert real.engine.execute("SELECT state, done FROM progress_report") == [("completed", 3)]
 
 
 def test_an_actor_can_report_progress_and_dispatch_more(bench: Bench) -> None:

@@ -21,7 +21,10 @@ export const serverNow = () => Date.now() + ahead;
 /** Events of the window: a request found the server away or broken; the server is well again. */
 export const TROUBLE = "trouble", RECOVERED = "recovered";
 
-/** The API refused a request or could not be reached; `message` can be shown, `fields` says which input it is about. */
+/**
+ * The API refused a request (`status`), could not be reached (0), or a task of its did not do its work (null); `message`
+ * can be shown, `fields` says which input it is about.
+ */
 export class ApiError extends Error {
   constructor(message, status = 0, fields = {}) {
     super(message);
@@ -151,7 +154,7 @@ export function taskEnd(href, watch = () => {}) {
       if (!hasEnded(data)) return;
       stop();
       if (data.state === "completed") resolve(data);
-      else reject(new ApiError(data.error?.description || `The task was ${data.state}.`));
+      else reject(new ApiError(data.error?.description || `The task was ${data.state}.`, null));
     });
   });
 }

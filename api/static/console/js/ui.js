@@ -88,6 +88,8 @@ export function Resource({ name, names }) {
 
 export const Empty = ({ title, children }) => html`<div class="empty"><p class="empty-title">${title}</p><p>${children}</p></div>`;
 
+const TITLES = { null: "This was not done", 403: "You may not see this", 404: "There is nothing here" };
+
 const ADVICE = {
   0: "Check the network and that the API runs. This page goes on trying.",
   403: "Ask an administrator for the permission it names.",
@@ -97,7 +99,7 @@ const ADVICE = {
 
 export function ErrorNote({ error, retry }) {
   if (!error) return null;
-  const title = error.status === 403 ? "You may not see this" : error.status === 404 ? "There is nothing here" : "This could not be read";
+  const title = TITLES[error.status] ?? "This could not be read";
   return html`
     <div class="error" role="alert">
       <p class="error-title">${title}</p><p>${error.message} ${ADVICE[error.status] ?? ""}</p>
