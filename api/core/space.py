@@ -11,7 +11,7 @@ from api.schemas.base import WireSchema, refuse
 from api.schemas.common import AsyncOperation, Repair
 from api.schemas.fields import Boolean, Integer, Json, ListOf, Text
 from api.schemas.references import Reference, References, find_object
-from pulp_actor.domains import of_current_domain
+from pulp_actor.domains import domain_resource, of_current_domain
 from pulp_actor.errors import NotFound
 from pulp_actor.models import Content, Repository, RepositoryVersion
 
@@ -77,11 +77,11 @@ def _repositories(hrefs: list[Any]) -> list[Any]:
 
 
 def _repair(call: Call) -> Answer:
-    return call.accepted(REPAIR_ALL, call.read(), exclusive=["repair"])
+    return call.accepted(REPAIR_ALL, call.read(), exclusive=[domain_resource("repair")])
 
 
 def _repair_summaries(call: Call) -> Answer:
-    return call.accepted(REPAIR_SUMMARIES, call.read(), exclusive=["repair"])
+    return call.accepted(REPAIR_SUMMARIES, call.read(), exclusive=[domain_resource("repair")])
 
 
 def _reclaim(call: Call) -> Answer:

@@ -234,6 +234,15 @@ def test_orphan_cleanup_and_purge_stay_in_their_domain(api: Any, foreign: dict[s
     assert api.get(below("right", "tasks/")).json["count"] > 0
 
 
+@pytest.mark.parametrize("path", ["repair/", "datarepair/7272/"])
+def test_a_domain_is_repaired_without_waiting_for_another(api: Any, domains: Any, path: str) -> None:
+    locks = []
+    for domain in ("left", "right"):
+        task = api.get(api.post(below(domain, path), {}).json["task"]).json
+        locks.append({one for one in task["reserved_resources_record"] if not one.startswith("shared:")})
+    assert all(locks) and locks[0].isdisjoint(locks[1])
+
+
 def _key_of(name: str) -> Any:
     return Domain.get(Domain.name == name).id
 
