@@ -11,7 +11,7 @@ from peewee import Model, Select
 
 from api.call import Answer, Call
 from api.endpoints import Endpoint, Key, Operation
-from api.filters import Filter, FilterSet, choice_filters, identity_filters, label_filter
+from api.filters import Filter, FilterSet, choice_filters, custom, identity_filters, key_of, label_filter
 from api.operations import action, listing
 from api.schemas.base import ObjectSchema
 from api.schemas.common import SetLabel, UnsetLabel
@@ -91,6 +91,14 @@ class Family:
         return Endpoint(
             path=self.path, tag=self.tag, component=self.component, schema=self.schema, rows=partial(self.rows, None),
             filters=self.filters(None), operations=[listing()])
+
+
+def unit_filters(condition: Callable[[list[str]], Any]) -> list[Filter]:
+    """``content`` and ``content__in``: rows by units of content, given by hrefs or PRNs; ``condition`` takes their keys."""
+    def having(texts: list[str]) -> Any:
+        return condition([key_of(text, Content, DetailContent) for text in texts])
+
+    return [custom("content", lambda text: having([text])), custom("content__in", having, many=True)]
 
 
 def _type_filters(model: type[Model]) -> list[Filter]:

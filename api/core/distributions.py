@@ -7,16 +7,26 @@ from typing import Any
 from peewee import JOIN, Select
 
 from api.core.common import Family, columns, family_filters, labelling, orderings
-from api.core.repositories import latest_with_content
+from api.core.publications import publications_with
+from api.core.repositories import latest_with_content, versions_with
 from api.core.roles import role_operations
 from api.endpoints import Operation
-from api.filters import FilterSet, boolean_filter, custom, reference_filters, text_filters
+from api.filters import FilterSet, boolean_filter, custom, key_of, reference_filters, text_filters
 from api.operations import creating_in_task, deleting_in_task, listing, reading, updating_in_task
 from api.schemas.base import ObjectSchema, refuse
 from api.schemas.fields import INDEXED_LIMIT, Boolean, Labels, Row, Text, wire_time
 from api.schemas.references import Reference, show_prn
 from pulp_actor.domains import current_domain
-from pulp_actor.models import ContentGuard, Distribution, Publication, Remote, Repository, RepositoryVersion
+from pulp_actor.models import (
+    Content,
+    ContentGuard,
+    DetailContent,
+    Distribution,
+    Publication,
+    Remote,
+    Repository,
+    RepositoryVersion,
+)
 from pulp_actor.settings import settings
 
 #: What a distribution can serve; one of them at a time.
@@ -101,8 +111,15 @@ def distribution_rows(type_: str | None = None) -> Select:
 
 
 def _with_content(text: str) -> Any:
-    holding = Repository.select(Repository.id).where(latest_with_content(text))
-    return Distribution.repository.in_(holding)
+    """Distributions of a unit: of a repository whose latest version holds it, of a version that does, or of a publication
+    that serves it."""
+    keys = [key_of(text, Content, DetailContent)]
+    repositories = Repository.select(Repository.id).where(latest_with_content(text))
+    versions = RepositoryVersion.select(RepositoryVersion.id).where(versions_with(keys))
+    publications = Publication.select(Publication.id).where(publications_with(keys))
+    return (
+        Distribution.repository.in_(repositories) | Distribution.repository_version.in_(versions)
+        | Distribution.publication.in_(publications))
 
 
 def distribution_filters(type_: str | None = None) -> FilterSet:

@@ -6,7 +6,8 @@ from typing import Any
 
 from peewee import Select, fn
 
-from api.core.common import Family, columns, family_filters, orderings
+from api.core.common import Family, columns, family_filters, orderings, unit_filters
+from api.core.repositories import versions_with
 from api.core.roles import role_operations
 from api.endpoints import Operation
 from api.filters import FilterSet, boolean_filter, custom, key_of, time_filters
@@ -16,9 +17,7 @@ from api.schemas.fields import ListOf, Row, Text
 from api.schemas.references import Reference, find_object, show_href, show_version_href
 from pulp_actor.identifiers import href_of, registry
 from pulp_actor.models import (
-    Content,
     ContentArtifact,
-    DetailContent,
     Distribution,
     Publication,
     PublishedArtifact,
@@ -76,19 +75,20 @@ def publication_rows(type_: str | None = None) -> Select:
     return query if type_ is None else query.where(Publication.type == type_)
 
 
-def _publishing(keys: list[str]) -> Any:
-    """Publications that serve one of these units: by themselves, or because they pass their version through."""
+def publications_with(keys: list[str]) -> Any:
+    """The condition that selects publications which serve one of these units: because they have published it themselves, or
+    because they pass their version through."""
     published = PublishedArtifact.select(PublishedArtifact.publication).join(ContentArtifact).where(
         ContentArtifact.content.in_(keys))
-    return Publication.id.in_(published)
+    holding = RepositoryVersion.select(RepositoryVersion.id).where(versions_with(keys))
+    return Publication.id.in_(published) | (Publication.pass_through & Publication.repository_version.in_(holding))
 
 
 def publication_filters(type_: str | None = None) -> FilterSet:
     """What publications can be filtered and ordered by."""
     filters = [
         boolean_filter("checkpoint", Publication.checkpoint),
-        custom("content", lambda text: _publishing([key_of(text, Content, DetailContent)])),
-        custom("content__in", lambda texts: _publishing([key_of(t, Content, DetailContent) for t in texts]), many=True),
+        *unit_filters(publications_with),
         *time_filters("pulp_created", Publication.pulp_created),
         custom("repository", lambda text: RepositoryVersion.repository == key_of(text, Repository)),
         custom("repository_version", lambda text: Publication.repository_version == find_object(

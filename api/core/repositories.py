@@ -10,7 +10,7 @@ from typing import Any
 from peewee import JOIN, Select, fn
 
 from api.call import Answer, Call
-from api.core.common import Family, columns, family_filters, labelling, newest_first, orderings
+from api.core.common import Family, columns, family_filters, labelling, newest_first, orderings, unit_filters
 from api.core.roles import role_operations
 from api.endpoints import Endpoint, Key, Operation
 from api.filters import (
@@ -194,8 +194,8 @@ def version_rows(type_: str | None = None) -> Select:
     return query if type_ is None else query.where(Repository.type == type_)
 
 
-def _holding(keys: Sequence[str]) -> Any:
-    """Versions that hold one of these units of content."""
+def versions_with(keys: Sequence[str]) -> Any:
+    """The condition on `RepositoryVersion` that selects versions which hold one of these units of content."""
     held = RepositoryContent.select(RepositoryContent.id).where(
         RepositoryContent.repository == RepositoryVersion.repository, RepositoryContent.content.in_(list(keys)),
         RepositoryContent.version_added <= RepositoryVersion.number,
@@ -212,8 +212,7 @@ def version_filters() -> FilterSet:
         [
             *identity,
             custom("pulp_href__in", lambda texts: RepositoryVersion.id.in_([_version_key(t) for t in texts]), many=True),
-            custom("content", lambda text: _holding([key_of(text, Content, DetailContent)])),
-            custom("content__in", lambda texts: _holding([key_of(t, Content, DetailContent) for t in texts]), many=True),
+            *unit_filters(versions_with),
             *number_filters("number", RepositoryVersion.number, number),
             *time_filters("pulp_created", RepositoryVersion.pulp_created),
         ],

@@ -11,6 +11,9 @@ from pulp_actor.models import (
     Artifact,
     Content,
     ContentArtifact,
+    Distribution,
+    Publication,
+    PublishedArtifact,
     Repository,
     RepositoryContent,
     RepositoryVersion,
@@ -175,6 +178,32 @@ def test_repositories_and_versions_by_content(api, versions):
     assert [one["number"] for one in found] == [1]
     found = api.get("repository_versions/", f"content__in={units['a']},{units['c']}").json["results"]
     assert sorted(one["number"] for one in found) == [1, 2]
+
+
+def test_publications_and_distributions_by_content(api, versions):
+    """A unit is served where its version is passed through, or where a publication has published it itself."""
+    repository, units = versions
+    with connected():
+        first, second = (RepositoryVersion.get(number=number, repository=repository["prn"][-36:]) for number in (1, 2))
+        passing = Publication.create(type="file.file", repository_version=first, complete=True, pass_through=True)
+        choosing = Publication.create(type="file.file", repository_version=second, complete=True)
+        chosen = ContentArtifact.get(ContentArtifact.relative_path == "c")
+        PublishedArtifact.insert(publication=choosing, content_artifact=chosen, relative_path="c").execute()
+        for name, served in {
+            "latest": {"repository": repository["prn"][-36:]}, "fixed": {"repository_version": first},
+            "passing": {"publication": passing}, "choosing": {"publication": choosing},
+        }.items():
+            Distribution.create(type="file.file", name=name, base_path=name, **served)
+    serving = {"a": {passing.id}, "b": {passing.id}, "c": {choosing.id}}
+    distributing = {"a": {"fixed", "passing"}, "b": {"latest", "fixed", "passing"}, "c": {"latest", "choosing"}}
+    for name, href in units.items():
+        for query in (f"content={href}", f"content__in={href}"):
+            found = api.get("publications/file/file/", query).json["results"]
+            assert {one["prn"][-36:] for one in found} == {str(key) for key in serving[name]}, query
+        for path in ("distributions/file/file/", "distributions/"):
+            found = api.get(path, f"with_content={href}").json
+            assert {one["name"] for one in found["results"]} == distributing[name], (name, path)
+            assert found["count"] == len(distributing[name])
 
 
 def test_versions_newest_first_and_only_complete_ones(api, versions):
