@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pulp_actor.db import transaction
 from pulp_actor.errors import NotFound
 from pulp_actor.identifiers import href, prn
 from pulp_actor.models import Upload
@@ -17,7 +16,5 @@ def commit(upload_pk: str, sha256: str) -> None:
     upload = Upload.get_or_none(Upload.id == upload_pk)
     if upload is None:
         raise NotFound(f"there is no upload {upload_pk}")
-    with transaction():
-        artifact = assemble(upload, sha256)
-        object_created(artifact)
+    artifact = assemble(upload, sha256, object_created)
     current_task().add_created_resource(href(artifact), prn(artifact))

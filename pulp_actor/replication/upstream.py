@@ -97,7 +97,7 @@ async def _get(session: aiohttp.ClientSession, url: str) -> Mapping[str, Any]:
     for pause in (*PAUSES, None):
         try:
             return await _get_once(session, url)
-        except (aiohttp.ClientConnectionError, TimeoutError, _Busy) as error:
+        except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError, _Busy) as error:
             if pause is None:
                 reason = str(error) or type(error).__name__
                 raise ReplicationError(f"the upstream cannot be reached at {url}: {reason}") from error

@@ -19,7 +19,7 @@ from pulp_actor.signing.packets import LIMIT, SUBKEY, USER_ID, Certificate, Part
 from pulp_actor.storage import get_storage
 from pulp_actor.storage.artifacts import store_artifact
 from pulp_actor.sync.store import keep_cleanup_out
-from pulp_actor.sync.units import artifact_of, downloaded, existing
+from pulp_actor.sync.units import artifact_of, existing, with_bytes
 from pulp_actor.versions import announce, new_version
 
 
@@ -98,4 +98,4 @@ def _unit(model: Any, domain: Any, labels: dict[str, Any] | None = None, **colum
     return found, False
 
 
-mutations.register(OpenPGPPublicKey, mutations.Rules(prepare=downloaded, create=create_from))
+mutations.register(OpenPGPPublicKey, mutations.Rules(prepare=with_bytes, create=create_from))

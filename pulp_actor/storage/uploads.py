@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from pulp_actor.db import transaction
@@ -40,8 +41,9 @@ def add_chunk(upload: Upload, offset: int, file: TemporaryFile) -> None:
             after_commit(partial(_delete, storage, [replaced.file]))
 
 
-def assemble(upload: Upload, sha256: str | None = None) -> Artifact:
-    """Make an artifact of a finished upload; the upload is gone then.
+@contextmanager
+def assembled(upload: Upload, sha256: str | None = None) -> Iterator[TemporaryFile]:
+    """The whole of a finished upload, for the length of the block. To be called outside of transactions: it may be large.
 
     Raises:
         ValidationError: chunks are missing or overlap, or the whole has another digest.
@@ -62,8 +64,19 @@ def assemble(upload: Upload, sha256: str | None = None) -> Artifact:
                 temporary.write(data)
         if sha256 and temporary.mismatches({"sha256": sha256}):
             raise ValidationError({"sha256": ["The digest of the whole is another one."]})
-        artifact = store_artifact(temporary, _domain(upload))
-    drop(upload)
+        yield temporary
+
+
+def assemble(upload: Upload, sha256: str | None = None, made: Callable[[Artifact], None] = lambda _: None) -> Artifact:
+    """Make an artifact of a finished upload; the upload is gone then. ``made``: called with it, in the transaction.
+
+    Raises:
+        as `assembled`
+    """
+    with assembled(upload, sha256) as file, transaction():
+        artifact = store_artifact(file, _domain(upload))
+        drop(upload)
+        made(artifact)
     return artifact
 
 

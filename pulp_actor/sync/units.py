@@ -1,7 +1,7 @@
 """Makes a unit of content with one artifact, from whichever source of bytes a client names; for plugins whose types need
 nothing more than that:
 
-    mutations.register(RecipeContent, mutations.Rules(prepare=downloaded, create=create_unit))
+    mutations.register(RecipeContent, mutations.Rules(prepare=with_bytes, create=create_unit))
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pulp_actor.models.units import make_unit
 from pulp_actor.paths import path_fault
 from pulp_actor.storage import TemporaryFile
 from pulp_actor.storage.artifacts import store_artifact
-from pulp_actor.storage.uploads import assemble
+from pulp_actor.storage.uploads import assembled, drop
 from pulp_actor.sync.download import Downloader
 from pulp_actor.sync.running import run
 from pulp_actor.sync.store import keep_cleanup_out
@@ -30,7 +30,7 @@ def create_unit(resource: ResourceType, data: Mapping[str, Any]) -> DetailConten
 
     Parameters:
         data: ``relative_path``, one source of bytes (see `artifact_of`), and columns of the type; perhaps ``pulp_labels``,
-            ``repository_id`` and ``overwrite``. What comes from a URL has been `downloaded`.
+            ``repository_id`` and ``overwrite``. Its bytes are at hand: see `with_bytes`.
 
     Raises:
         ValidationError: the path leads out of the repository, or something that is named has gone.
@@ -53,33 +53,39 @@ def create_unit(resource: ResourceType, data: Mapping[str, Any]) -> DetailConten
 
 
 @contextmanager
-def downloaded(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Data with what is behind its ``file_url``, downloaded as ``downloader_config`` says, as ``file``, for the length of
-    the block; without one, as it is. Call it outside of transactions: a slow server must not keep locks waiting.
+def with_bytes(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Data with a ``file`` for the length of the block, if its bytes have to be gathered: what is behind ``file_url``,
+    downloaded as ``downloader_config`` says, or the chunks of ``upload_id``. Else the data as it is. To be called outside of
+    transactions: gathering takes time.
 
     Raises:
+        ValidationError: the upload has gone, or is not finished.
         DownloadError, StorageError
     """
-    if not data.get("file_url"):
+    if data.get("upload_id"):
+        with assembled(existing(Upload, data, "upload")) as file:
+            yield {**data, "file": file}
+    elif data.get("file_url"):
+        file = run(_download(data["file_url"], data.get("downloader_config") or {}))
+        try:
+            yield {**data, "file": file}
+        finally:
+            file.discard()
+    else:
         yield data
-        return
-    file = run(_download(data["file_url"], data.get("downloader_config") or {}))
-    try:
-        yield {**data, "file": file}
-    finally:
-        file.discard()
 
 
 def artifact_of(data: Mapping[str, Any]) -> Artifact:
-    """The artifact that validated data names as the source of a unit's bytes: ``artifact_id``, ``upload_id``, or ``file``,
-    which was `downloaded`."""
+    """The artifact that validated data names as the source of a unit's bytes: ``artifact_id``, or ``file``, which
+    `with_bytes` has gathered. An upload is gone then."""
     if data.get("artifact_id"):
         return existing(Artifact, data, "artifact")
+    if data.get("file") is None:
+        raise ValidationError({"artifact": ["Nothing says where the bytes come from."]})
+    artifact = store_artifact(data["file"])
     if data.get("upload_id"):
-        return assemble(existing(Upload, data, "upload"))
-    if data.get("file"):
-        return store_artifact(data["file"])
-    raise ValidationError({"artifact": ["Nothing says where the bytes come from."]})
+        drop(existing(Upload, data, "upload"))
+    return artifact
 
 
 def existing(model: Any, data: Mapping[str, Any], name: str) -> Any:

@@ -14,7 +14,7 @@ from pulp_actor.models import Artifact, Repository, mutations
 from pulp_actor.paths import path_fault
 from pulp_actor.plugins.file.models import FileContent
 from pulp_actor.sync.store import keep_cleanup_out
-from pulp_actor.sync.units import artifact_of, downloaded, existing
+from pulp_actor.sync.units import artifact_of, existing, with_bytes
 from pulp_actor.versions import announce, new_version
 
 SQL = load_queries("pulp_actor.plugins.file", "queries.sql")
@@ -70,4 +70,4 @@ def _find_or_insert(artifact: Artifact, relative_path: str, labels: dict[str, st
     return FileContent.get_by_id(row[0])
 
 
-mutations.register(FileContent, mutations.Rules(prepare=downloaded, create=create_from))
+mutations.register(FileContent, mutations.Rules(prepare=with_bytes, create=create_from))

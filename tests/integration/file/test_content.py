@@ -8,14 +8,17 @@ from threading import Event
 
 import pytest
 
+from actors.upload import commit
 from pulp_actor.db import connected
+from pulp_actor.db.connection import in_transaction
 from pulp_actor.errors import ValidationError
 from pulp_actor.identifiers import href, registry
-from pulp_actor.models import Content, ContentArtifact, Upload, mutations
+from pulp_actor.models import Artifact, Content, ContentArtifact, Upload, mutations
 from pulp_actor.plugins.file.content import create_file_content
 from pulp_actor.plugins.file.models import FileContent
 from pulp_actor.storage import get_storage
 from pulp_actor.storage.artifacts import store_artifact
+from pulp_actor.storage.local import LocalStorage
 from pulp_actor.storage.uploads import add_chunk
 from pulp_actor.sync import DownloadError
 from pulp_actor.versions import PathTaken
@@ -132,3 +135,21 @@ def test_a_slow_server_keeps_no_transaction_open(connection, upstream):
         upstream.set(answer)
         assert unit.result(30).digest == hashlib.sha256(b"slow").hexdigest()
     assert during == []
+
+
+@pytest.mark.parametrize("what", ["commit", "unit"])
+def test_chunks_are_read_outside_of_transactions(what, connection, monkeypatch):
+    upload, digest = uploaded(b"slow"), hashlib.sha256(b"slow").hexdigest()
+    read, during = LocalStorage.open, []
+
+    def noting(self, key, *span):
+        during.append(in_transaction())
+        return read(self, key, *span)
+
+    monkeypatch.setattr(LocalStorage, "open", noting)
+    if what == "commit":
+        commit(str(upload.id), digest)
+    else:
+        create(upload_id=str(upload.id), relative_path="slow")
+    assert during == [False]
+    assert Artifact.get().sha256 == digest and not Upload.select().exists()

@@ -7,6 +7,7 @@ import json
 import pytest
 from aiohttp import web
 
+from actors.replica import replicate_distributions
 from pulp_actor.db import connected
 from pulp_actor.models import Distribution, Remote, Repository, Role, RoleAssignment, UpstreamPulp, User
 from pulp_actor.plugins.file import actors  # noqa: F401  (declares what can be replicated)
@@ -80,6 +81,39 @@ def test_nobody_there(there):
     row.base_url = "http://127.0.0.1:1/"
     with pytest.raises(ReplicationError, match="cannot be reached"):
         read(row)
+
+
+async def breaks_off(request):
+    response = web.StreamResponse()
+    response.content_length = 1000
+    await response.prepare(request)
+    await response.write(b'{"results": [')
+    request.transport.close()
+    return response
+
+
+async def fails(request):
+    return web.Response(status=502)
+
+
+@pytest.mark.parametrize("second", [breaks_off, fails])
+def test_vanished_between_two_pages(second, there, upstream):
+    """Half a list is none: what is not on it would be taken for gone."""
+    row, _ = there
+    mine = Repository.create(type="file.file", name="old", pulp_labels={LABEL: str(row.id)})
+    asked = []
+
+    async def handle(request):
+        asked.append(request.query["offset"])
+        if request.query["offset"] == "0":
+            return web.json_response(page(GOOD, following=f"{upstream.url}{PATH}?offset=1"))
+        return await second(request)
+
+    upstream.handlers[PATH] = handle
+    with connected(), pytest.raises(ReplicationError, match=r"cannot be reached at .*offset=1"):
+        replicate_distributions(str(row.id))
+    assert asked == ["0", "1", "1", "1"]
+    assert [one.id for one in Repository.select()] == [mine.id] and not Distribution.select().exists()
 
 
 def test_what_is_not_ours_is_left_alone(there):

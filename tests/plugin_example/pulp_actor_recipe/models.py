@@ -3,7 +3,7 @@
 from peewee import IntegerField, TextField
 
 from pulp_actor.models import DetailContent, mutations
-from pulp_actor.sync.units import create_unit, downloaded
+from pulp_actor.sync.units import create_unit, with_bytes
 
 
 class RecipeContent(DetailContent):
@@ -21,4 +21,4 @@ class RecipeContent(DetailContent):
         table_name = "recipe_content"
 
 
-mutations.register(RecipeContent, mutations.Rules(prepare=downloaded, create=create_unit))
+mutations.register(RecipeContent, mutations.Rules(prepare=with_bytes, create=create_unit))
