@@ -89,9 +89,9 @@ def test_the_previous_release_works_on_the_new_schema(
         running_service("api", tmp_path) as new_api, running_service("content", tmp_path) as new_content,
     ):
         for url in (f"http://127.0.0.1:{old_api}", new_api.url):
-            eventually(lambda url=url: answers(f"{url}/pulp/api/v3/status/"), 40, url)
+            eventually(lambda url=url: answers(f"{url}/pulp/api/v3/status/"), 100, url)
         for url in (f"http://127.0.0.1:{old_content}", new_content.url):
-            eventually(lambda url=url: answers(f"{url}/pulp/content/"), 40, url)
+            eventually(lambda url=url: answers(f"{url}/pulp/content/"), 100, url)
         for name, api in (("by-old", f"http://127.0.0.1:{old_api}"), ("by-new", new_api.url)):
             client = Client(api, "admin", "secret")
             mirror(client, name, origin.publish(name, made))

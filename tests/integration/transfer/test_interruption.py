@@ -56,7 +56,7 @@ def killed_at(data_dir, shelf):
         child = SPAWN.Process(
             target=_in_child, args=(database.url, str(data_dir), str(shelf), job, str(key), str(argument)))
         child.start()
-        eventually(_waits, 30, f"the job to come to the table {table}")
+        eventually(_waits, 100, f"the job to come to the table {table}")
         os.kill(child.pid, signal.SIGKILL)
         child.join()
         holder.close()

@@ -129,7 +129,7 @@ def test_a_second_sigterm_stops_at_once(lab: Lab) -> None:
     safe, other = lab.send("safe_nap", 60), lab.send("blocking_c", 60)
     lab.await_begin(safe), lab.await_begin(other)
     service.signal(signal.SIGTERM)
-    eventually(lambda: "stopping" in service.log, 5)
+    eventually(lambda: "stopping" in service.log)
     elapsed = stopwatch()
     service.signal(signal.SIGTERM)
     assert service.wait(20) == 0
@@ -192,7 +192,7 @@ def test_killing_the_supervisor_takes_its_children_along(lab: Lab) -> None:
     for task in busy:
         lab.await_begin(task)
     service.signal(signal.SIGKILL)
-    eventually(lambda: not any(map(_lives, children)), 5)
+    eventually(lambda: not any(map(_lives, children)))
 
 
 def test_another_service_rescues_what_a_killed_one_leaves(lab: Lab) -> None:
@@ -213,7 +213,7 @@ def test_what_an_actor_leaves_behind_ends_with_its_process(lab: Lab) -> None:
     task = lab.send("fork_and_linger", 60)
     assert lab.await_end(task)["state"] == "failed"
     (left,) = [int(event.what.split("-")[1]) for event in lab.events(task) if event.what.startswith("left")]
-    eventually(lambda: not _lives(left), 5)
+    eventually(lambda: not _lives(left))
 
 
 def test_two_services_share_the_work(lab: Lab) -> None:

@@ -102,7 +102,7 @@ class Lab:
         }
         service = self.start([sys.executable, "-m", ENTRY, json.dumps(options)], environment)
         if ready:
-            eventually(lambda: len(self.registered(service)) == processes, 20, lambda: service.log)
+            eventually(lambda: len(self.registered(service)) == processes, 60, lambda: service.log)
         return service
 
     def stock(self, processes: int = 1, *, environment: dict[str, str] | None = None) -> Service:
@@ -111,7 +111,7 @@ class Lab:
         service = self.start(command, {
             "PULP_DATABASE_URL": self.url, "LAB_JOURNAL": str(self.journal_path), **(environment or {})})
         eventually(
-            lambda: self.sql("SELECT count(*) FROM worker WHERE gone_at IS NULL") == [(processes,)], 20,
+            lambda: self.sql("SELECT count(*) FROM worker WHERE gone_at IS NULL") == [(processes,)], 60,
             lambda: service.log)
         return service
 
