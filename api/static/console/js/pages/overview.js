@@ -89,7 +89,7 @@ function Failures() {
       ${error && !data && html`<${ErrorNote} error=${error} />`}${!data && !error && html`<${Loading} rows=${3} />`}
       ${data && (data.results.length ? html`<${Table} label="Failed tasks" rows=${data.results} columns=${[
         ["Task", (task) => html`<a href=${pageOf(task.pulp_href)}><${Dotted} name=${shortName(task.name)} /></a>`],
-        ["Why", (task) => html`<span class="clip" title=${task.error?.description}>${task.error?.description ?? "No reason was given."}</span>`, { wide: 1 }],
+        ["Why", (task) => html`<span class="clip lines" title=${task.error?.description}>${task.error?.description ?? "No reason was given."}</span>`, { wide: 1 }],
         ["When", (task) => html`<${Time} at=${task.finished_at} />`, { num: 1 }]]} />`
         : html`<${Empty} title="No task has failed.">Failed tasks stay here until they are purged.<//>`)}
     <//>`;
