@@ -246,7 +246,6 @@ class FilterSet:
             order.append(column.desc() if name.startswith("-") else column.asc())
         return order or list(self.default)
 
-
     def condition(self, params: Mapping[str, Sequence[str]]) -> tuple[list[Any], bool]:
         """The conditions that a request's parameters put on the rows, and whether one of them may be costly.
 

@@ -176,11 +176,12 @@ def _create_key(call: Call) -> Answer:
 
 
 def _keys(
-    resource: ResourceType, schema: type[ContentSchema], filters: Sequence[Filter], order: dict[str, Any],
-    *more: Operation, labelled: int = 200,
+    resource: ResourceType, schema: type[ContentSchema], filters: Sequence[Filter], names: Sequence[str], *more: Operation,
+    labelled: int = 200, **special: Any,
 ) -> Endpoint:
-    """The list of one kind of part of a key."""
+    """The list of one kind of part of a key, to be ordered by the columns called ``names`` and by ``special`` ones."""
     model: Any = resource.model
+    order = {name: getattr(model, name) for name in names} | special
     name = resource.path.rpartition("_")[2]
     every = content_filters(*filters, model=model)
     return Endpoint(
@@ -224,26 +225,23 @@ def openpgp_endpoints() -> list[Endpoint]:
     return [
         _keys(
             PUBLIC_KEY, PublicKeySchema, text_filters("fingerprint", OpenPGPPublicKey.fingerprint, ("exact",)),
-            {"created": OpenPGPPublicKey.created, "fingerprint": OpenPGPPublicKey.fingerprint,
-             "raw_data": OpenPGPPublicKey.digest},
+            ("created", "fingerprint"),
             Operation("create", "POST", _create_key, request=PublicKeySchema, responses={202: AsyncOperation},
-                      media=(MULTIPART, FORM)), labelled=201),
+                      media=(MULTIPART, FORM)),
+            labelled=201, raw_data=OpenPGPPublicKey.digest),
         _keys(
             PUBLIC_SUBKEY, SubkeySchema, text_filters("fingerprint", OpenPGPPublicSubkey.fingerprint, ("exact",)),
-            {"created": OpenPGPPublicSubkey.created, "fingerprint": OpenPGPPublicSubkey.fingerprint,
-             "raw_data": OpenPGPPublicSubkey.fingerprint}),
+            ("created", "fingerprint"), raw_data=OpenPGPPublicSubkey.fingerprint),
         _keys(
-            SIGNATURE, SignatureSchema, text_filters("issuer", OpenPGPSignature.issuer, ("exact",)), {
-                "created": OpenPGPSignature.created, "expiration_time": OpenPGPSignature.expires_at,
-                "issuer": OpenPGPSignature.issuer, "key_expiration_time": OpenPGPSignature.key_expires_at,
-                "sha256": OpenPGPSignature.sha256, "signature_type": OpenPGPSignature.signature_type,
-                "signers_user_id": OpenPGPSignature.signers_user_id, "raw_data": OpenPGPSignature.sha256}),
+            SIGNATURE, SignatureSchema, text_filters("issuer", OpenPGPSignature.issuer, ("exact",)),
+            ("created", "issuer", "sha256", "signature_type", "signers_user_id"), raw_data=OpenPGPSignature.sha256,
+            expiration_time=OpenPGPSignature.expires_at, key_expiration_time=OpenPGPSignature.key_expires_at),
         _keys(
             USER_ATTRIBUTE, UserAttributeSchema, text_filters("sha256", OpenPGPUserAttribute.sha256, ("exact",)),
-            {"sha256": OpenPGPUserAttribute.sha256, "raw_data": OpenPGPUserAttribute.sha256}),
+            ("sha256",), raw_data=OpenPGPUserAttribute.sha256),
         _keys(
-            USER_ID, UserIdSchema, text_filters("user_id", OpenPGPUserID.user_id),
-            {"user_id": OpenPGPUserID.user_id, "raw_data": OpenPGPUserID.user_id}),
+            USER_ID, UserIdSchema, text_filters("user_id", OpenPGPUserID.user_id), ("user_id",),
+            raw_data=OpenPGPUserID.user_id),
         REPOSITORIES.of_type(OPENPGP_KEYRING, KeyringSchema, tag="Repositories: Openpgp_Keyring"),
         replace(
             distribution_endpoint(OPENPGP_DISTRIBUTION, KeyringDistributionSchema, tag="Distributions: Openpgp"),
