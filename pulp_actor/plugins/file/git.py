@@ -127,9 +127,7 @@ def fetched(remote: Remote, ref: str) -> Iterator[Commit]:
     commit = None
     try:
         environment = _environment(remote, directory)
-        _git(remote, ["init", "--quiet", "--bare", "."], directory, environment)
-        _persist(remote, lambda: _fetch(remote, ref, directory, environment))
-        name = _git(remote, ["rev-parse", "--verify", "FETCH_HEAD^{commit}"], directory, environment).strip()
+        name = _persist(remote, lambda: _fetch(remote, ref, directory, environment))
         commit = Commit(remote.url, directory, environment, name)
         yield commit
     finally:
@@ -149,18 +147,18 @@ def _room() -> Path:
         raise storage_error(error) from error
 
 
-def _persist(remote: Remote, attempt: Callable[[], None]) -> None:
-    """Call ``attempt`` until it does not fail in passing, as often and with such waits as a downloader does."""
+def _persist(remote: Remote, attempt: Callable[[], str]) -> str:
+    """What ``attempt`` returns; called until it does not fail in passing, as often and with such waits as a downloader."""
     retries = MAX_RETRIES if remote.max_retries is None else max(0, remote.max_retries)
     for number in range(retries + 1):
         try:
-            attempt()
-            return
+            return attempt()
         except Transient as error:
             if number == retries:
                 tries = f" (after {number + 1} attempts)" if number else ""
                 raise DownloadError(remote.url, f"{error.reason}{tries}") from error
             _pause(min(LONGEST_WAIT, FIRST_WAIT * 2**number * random.uniform(0.75, 1.25)))
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _pause(seconds: float) -> None:
@@ -170,14 +168,21 @@ def _pause(seconds: float) -> None:
         time.sleep(min(left, LOOK_INTERVAL))
 
 
-def _fetch(remote: Remote, ref: str, directory: Path, environment: dict[str, str]) -> None:
-    """Fetch one commit without its history; with it, where a server cannot leave it out; or, where a server gives no commit
-    by its name, all there is.
+def _fetch(remote: Remote, ref: str, directory: Path, environment: dict[str, str]) -> str:
+    """The name of the commit that a ref leads to, which is fetched.
 
     Raises:
         Transient: it may go better another time.
         DownloadError: it will not.
     """
+    _git(remote, ["init", "--quiet", "--bare", "."], directory, environment)
+    _fetch_some(remote, ref, directory, environment)
+    return _git(remote, ["rev-parse", "--verify", "FETCH_HEAD^{commit}"], directory, environment).strip()
+
+
+def _fetch_some(remote: Remote, ref: str, directory: Path, environment: dict[str, str]) -> None:
+    """Fetch one commit without its history; with it, where a server cannot leave it out; or, where a server gives no commit
+    by its name, all there is."""
     base = ["fetch", "--quiet", "--no-tags", "--no-recurse-submodules"]
     refusal: DownloadError | None = None
     for arguments in (["--depth=1", remote.url, ref], [remote.url, ref]):

@@ -21,6 +21,7 @@ __all__ = ["connection", "make_repository"]
 
 UNITS, BATCH = 4000, 100
 
+
 def units(count, prefix=""):
     return [key for key, _ in fill(count, prefix)]
 
