@@ -130,6 +130,7 @@ def test_mirroring_a_url_shows_each_step_and_serves_every_byte(admin: Visitor, w
     files = make_files(12, "wizard", size=1000)
     world.origin.publish("Field+Notes", files)
     manifest, last = (world.origin.hold(f"/Field+Notes/{path}") for path in ("PULP_MANIFEST", list(files)[-1]))
+    world.gates += [manifest, last]
     page = admin.page
     admin.visit("mirror")
     page.get_by_label("URL", exact=True).fill(f"{world.origin.url}/Field+Notes/")
