@@ -187,6 +187,8 @@ class Downloader:
             response = await session.get(location, allow_redirects=False, **options)
             UPSTREAM_REQUESTS.labels(response.status).inc()
             return response
+        except aiohttp.ClientConnectorCertificateError as error:  # a ValueError, too
+            raise DownloadError(url, f"its certificate is not trusted: {error.certificate_error}") from error
         except ValueError as error:
             raise DownloadError(url, "this is not a URL that can be asked for") from error
         except (TimeoutError, aiohttp.ClientError, OSError) as error:

@@ -32,8 +32,15 @@ class Certificate:
             .issuer_name(issuer.certificate.subject if issuer else subject).serial_number(x509.random_serial_number())
             .not_valid_before(now - datetime.timedelta(days=3)).not_valid_after(now + datetime.timedelta(days=days))
         )
+        # Python 3.13 verifies strictly, as RFC 5280 asks: who signed whom has to be said.
+        signer = (issuer or self).key.public_key()
+        builder = (
+            builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer), False)
+        )
         if ca:
-            builder = builder.add_extension(x509.BasicConstraints(True, None), True)
+            usage = x509.KeyUsage(True, False, False, False, False, True, True, False, False)
+            builder = builder.add_extension(x509.BasicConstraints(True, None), True).add_extension(usage, True)
         else:
             addresses = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
             builder = builder.add_extension(x509.SubjectAlternativeName(addresses), False)

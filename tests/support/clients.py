@@ -6,10 +6,12 @@ it to its word (`tests.support.promises`).
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache, wraps
-from inspect import getmembers, isfunction, signature
+from pathlib import Path
 from typing import Any
 
 from tests.support.platform import RunningPlatform
@@ -18,43 +20,58 @@ from tests.support.workers.waiting import eventually
 
 PACKAGES = ("pulpcore.client.pulpcore", "pulpcore.client.pulp_file", "pulpcore.client.pulp_certguard")
 
+#: What the names of an operation's other two forms end with.
+FORMS = ("_with_http_info", "_without_preload_content")
+
 #: Marks a test with the operations it calls: ``"ArtifactsApi.read"``.
 calls = Promises("calls")
 
 
+@dataclass(frozen=True)
+class Offer:
+    """What one class of a package offers, read from its text: to import the three packages takes seconds.
+
+    Attributes:
+        package: the name of the package, which has models and exceptions of its own.
+        operations: ``{"create", "list", ...}``; each stands there in three forms, of which one counts.
+        nested: whether what it lists is below another object.
+    """
+
+    package: str
+    operations: frozenset[str]
+    nested: bool
+
+
 @cache
-def api_classes() -> dict[str, type]:
+def offers() -> dict[str, Offer]:
     """Every class of the three packages that has operations, by its name; no two packages have one of the same name."""
-    packages = [importlib.import_module(name) for name in PACKAGES]
-    found = [(name, vars(package)[name]) for package in packages for name in dir(package) if name.endswith("Api")]
-    assert len(found) == len(dict(found))
-    return dict(found)
+    found: dict[str, Offer] = {}
+    for package in PACKAGES:
+        spec = importlib.util.find_spec(package)
+        assert spec is not None and spec.submodule_search_locations is not None
+        for path in Path(spec.submodule_search_locations[0], "api").glob("*_api.py"):
+            text = path.read_text()
+            (name,) = re.findall(r"^class (\w+Api):", text, re.MULTILINE)
+            methods = re.findall(r"^    def ([a-z]\w*)\(\n        self,\n        (\w+)", text, re.MULTILINE)
+            operations = {method: first for method, first in methods if not method.endswith(FORMS)}
+            assert name not in found
+            found[name] = Offer(package, frozenset(operations), operations.get("list", "").endswith("_href"))
+    return found
 
 
 def package_of(name: str) -> Any:
-    """The package that a class belongs to; each has models and exceptions of its own."""
-    return importlib.import_module(api_classes()[name].__module__.partition(".api.")[0])
-
-
-def operations(name: str) -> set[str]:
-    """What one class offers: ``{"create", "list", ...}``; each stands there in three forms, of which one counts."""
-    return {
-        method for method, _ in getmembers(api_classes()[name], isfunction)
-        if not method.startswith("_") and not method.endswith(("_with_http_info", "_without_preload_content"))
-    }
+    """The package that a class belongs to."""
+    return importlib.import_module(offers()[name].package)
 
 
 def every_operation() -> set[str]:
     """``"ArtifactsApi.read"``, for every operation of every class."""
-    return {f"{name}.{method}" for name in api_classes() for method in operations(name)}
+    return {f"{name}.{operation}" for name, offer in offers().items() for operation in offer.operations}
 
 
 def lists() -> list[str]:
     """The classes that list objects which are not below another one."""
-    def parents(name: str) -> list[str]:
-        return [one for one in signature(vars(api_classes()[name])["list"]).parameters if one.endswith("_href")]
-
-    return sorted(name for name in api_classes() if "list" in operations(name) and not parents(name))
+    return sorted(name for name, offer in offers().items() if "list" in offer.operations and not offer.nested)
 
 
 class Api:
@@ -96,10 +113,11 @@ class Clients:
 
     def api(self, name: str) -> Any:
         """``api("RepositoriesFileApi")``, ready to be used."""
-        return Api(name, api_classes()[name](self._connection(package_of(name))), self.succeeded)
+        package = package_of(name)
+        return Api(name, getattr(package, name)(self._connection(package)), self.succeeded)
 
     def __getattr__(self, name: str) -> Any:
-        if name not in api_classes():
+        if name not in offers():
             raise AttributeError(name)
         return self.api(name)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.certificates import certificate
-from tests.support.clients import Clients, operations
+from tests.support.clients import Clients, offers
 
 ANYWHERE = "http://127.0.0.1:9/"
 
@@ -33,7 +33,7 @@ class Kind:
         return self.api.removesuffix("Api")
 
     def offers(self, *names: str) -> bool:
-        return set(names) <= operations(self.api)
+        return set(names) <= offers()[self.api].operations
 
     def body_of(self, clients: Clients, name: str) -> dict[str, Any]:
         """What the object of this name is made with."""
