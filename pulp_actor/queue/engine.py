@@ -134,7 +134,8 @@ class Engine:
 
     def dispatch(self, specs: Iterable[TaskSpec], *, cursor: Any = None) -> None:
         """Write tasks, locks and messages: all or nothing."""
-        self.execute(SQL.dispatch, (json.dumps([vars(spec) for spec in specs], default=str),), cursor=cursor)
+        query = SQL.dispatch_elsewhere if cursor else SQL.dispatch
+        self.execute(query, (json.dumps([vars(spec) for spec in specs], default=str),), cursor=cursor)
 
     def claim(self, queue: str, worker: UUID) -> Claim | None:
         """The next message of ``queue``, now running under ``worker``'s lease, or None."""
@@ -251,7 +252,10 @@ class Engine:
         # Asking the socket costs a system call; without it, the first statement after a restart of the server would fail.
         if self._conn is None or self._conn.closed or not is_alive(self._conn):
             self._discard()
-            self._conn = self._connect()
+            conn = self._connect()
+            with conn.cursor() as cursor:
+                cursor.execute(SQL.prepare)
+            self._conn = conn
             self.connections += 1
         return self._conn
 

@@ -105,8 +105,8 @@ class Executor:
         broker = self._broker
         domains.listen(broker.hub)
         broker.add_middleware(Metering())
-        broker.add_middleware(Tracing())
-        tracing.start("pulp-worker")
+        if tracing.start("pulp-worker"):
+            broker.add_middleware(Tracing())
         broker.add_middleware(Recycle(self._limits, lambda: self._leave("recycle")))
         if self._limits.burst:
             broker.on_idle = self._leave_if_idle

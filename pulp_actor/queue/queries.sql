@@ -1,7 +1,19 @@
 -- The short statements of the task engine; the critical sections are functions, in functions.sql.
 
+-- name: prepare
+-- What every task needs, parsed and planned once on each connection of the engine's own.
+PREPARE task_dispatch (jsonb) AS SELECT task_dispatch($1);
+PREPARE task_take (text, uuid) AS SELECT * FROM task_take($1, $2);
+PREPARE task_finish (uuid, uuid, integer, text, jsonb, jsonb, boolean) AS SELECT task_finish($1, $2, $3, $4, $5, $6, $7);
+PREPARE task_finish_and_take (uuid, uuid, integer, text, jsonb, jsonb, boolean, text) AS
+    SELECT * FROM task_finish_and_take($1, $2, $3, $4, $5, $6, $7, $8)
+
 -- name: dispatch
 -- Dispatch tasks, in the order of the JSON array.
+EXECUTE task_dispatch (%s)
+
+-- name: dispatch_elsewhere
+-- As dispatch, on somebody else's connection.
 SELECT task_dispatch(%s)
 
 -- name: try_locks
@@ -18,15 +30,15 @@ VALUES (%s, %s, %s, %s, %s, %s, true, %s, %s, %s, %s, coalesce(%s, '00000000-000
 
 -- name: claim
 -- The next message of a queue, now running under this worker's lease.
-SELECT * FROM task_take(%s, %s)
+EXECUTE task_take (%s, %s)
 
 -- name: finish
 -- End a running task; false when the lease was lost.
-SELECT task_finish(%s, %s, %s, %s, %s, %s, %s)
+EXECUTE task_finish (%s, %s, %s, %s, %s, %s, %s)
 
 -- name: finish_and_claim
 -- End a running task, and claim the next message of a queue under the same lease.
-SELECT * FROM task_finish_and_take(%s, %s, %s, %s, %s, %s, %s, %s)
+EXECUTE task_finish_and_take (%s, %s, %s, %s, %s, %s, %s, %s)
 
 -- name: lock_with_task
 -- Lock some resources together with those of a task.

@@ -72,8 +72,8 @@ def check() -> None:
         raise ConfigurationError("OTEL_ENDPOINT is set, which needs OpenTelemetry: pip install 'pulp-actor[otel]'")
 
 
-def start(service: str) -> None:
-    """Begin to send this process's spans, if the settings say so. Call it after any fork.
+def start(service: str) -> bool:
+    """Begin to send this process's spans, if the settings say so: whether they do. Call it after any fork.
 
     Parameters:
         service: what the spans are told to come from: ``pulp-api``, ``pulp-content`` or ``pulp-worker``.
@@ -82,6 +82,7 @@ def start(service: str) -> None:
     if settings.OTEL_ENDPOINT:
         module = import_module("pulp_actor.tracing.otel")
         _tracer = module.OpenTelemetry(service, settings.OTEL_ENDPOINT, settings.OTEL_SAMPLE_RATIO)
+    return bool(settings.OTEL_ENDPOINT)
 
 
 def stop() -> None:

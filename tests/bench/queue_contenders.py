@@ -66,12 +66,10 @@ def ours(url: str, threads: int, pipe: Connection) -> None:
     import dramatiq
 
     from pulp_actor.middleware.metering import Metering
-    from pulp_actor.middleware.tracing import Tracing
     from pulp_actor.queue import TaskBroker
 
     broker = TaskBroker(url=url)
     broker.add_middleware(Metering())
-    broker.add_middleware(Tracing())
     _dramatiq(broker, dramatiq, threads, pipe)
     broker.close()
 
