@@ -11,16 +11,18 @@ SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL ena
 SELECT pg_advisory_xact_lock_shared(%s)
 
 -- name: find_units
--- Which of some units are there, and whether the repository's latest version has them: (position, key, member).
-SELECT given.ordinality, unit.content_id, EXISTS (
-    SELECT FROM repository_content AS stay
-    WHERE stay.repository_id::text = %(repository)s AND stay.content_id = unit.content_id AND stay.version_removed IS NULL)
+-- Which of some units are there, and whether the repository's latest version has them: (position, key, member). One probe of
+-- an index for each unit, and one for each that is there: taken as joins, a domain that was nearly empty at the last ANALYZE,
+-- or all members of the repository, would be read with every batch.
+SELECT given.ordinality, unit.content_id, stay.content_id IS NOT NULL
 FROM json_populate_recordset(NULL::{table}, %(units)s::json) WITH ORDINALITY AS given
 CROSS JOIN LATERAL (
-    -- One probe of the natural key's index for each: taken as a join, a domain that was nearly empty at the last ANALYZE is
-    -- read whole.
     SELECT unit.content_id FROM {table} AS unit WHERE unit.domain_id = %(domain)s::uuid AND {same_key} OFFSET 0
 ) AS unit
+LEFT JOIN LATERAL (
+    SELECT stay.content_id FROM repository_content AS stay
+    WHERE stay.repository_id = %(repository)s AND stay.content_id = unit.content_id AND stay.version_removed IS NULL OFFSET 0
+) AS stay ON true
 
 -- name: find_gaps
 -- Of artifacts of units that are there, those with something to do: their URL is not known to be at this remote, or their

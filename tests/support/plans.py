@@ -12,11 +12,25 @@ from pulp_actor.db import database
 
 def pages(query: str, parameters: Mapping[str, Any] | Sequence[Any]) -> int:
     """Pages of tables and indexes that a query looks at. It is executed, and nothing of what it does stays."""
+    plan = _executed(query, parameters)
+    return sum(plan[f"{where} {how} Blocks"] for where in ("Shared", "Local") for how in ("Hit", "Read"))
+
+
+def rows(query: str, parameters: Mapping[str, Any] | Sequence[Any]) -> int:
+    """Rows that the steps of a query hand on, all together. It is executed, and nothing of what it does stays."""
+    return round(_handed_on(_executed(query, parameters)))
+
+
+def _handed_on(plan: Mapping[str, Any]) -> float:
+    return plan["Actual Rows"] * plan["Actual Loops"] + sum(map(_handed_on, plan.get("Plans", ())))
+
+
+def _executed(query: str, parameters: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any]:
     with database.atomic() as transaction:
         (plan,) = database.execute_sql(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {query}", parameters).fetchone()
         transaction.rollback()
     (top,) = plan if isinstance(plan, list) else json.loads(plan)
-    return sum(top["Plan"][f"{where} {how} Blocks"] for where in ("Shared", "Local") for how in ("Hit", "Read"))
+    return dict(top["Plan"])
 
 
 FILL = """

@@ -15,7 +15,7 @@ from pulp_actor.sync import store
 from pulp_actor.transfer import importing
 from pulp_actor.versions import builder, new_version
 from tests.integration.file.conftest import connection, make_repository
-from tests.support.plans import fill, pages
+from tests.support.plans import fill, pages, rows
 
 __all__ = ["connection", "make_repository"]
 
@@ -50,7 +50,7 @@ def grow(repository, *, add=(), remove=()):
 
 @pytest.mark.parametrize("query", [store.SQL.find_units, importing.SQL.find_units], ids=["sync", "import"])
 def test_a_batch_is_found_by_its_keys(query, repository):
-    fill(UNITS)
+    grow(repository, add=units(UNITS))
     wanted = FileContent.select(FileContent.digest, FileContent.relative_path).limit(BATCH).dicts()
     parameters = {
         "units": json.dumps(list(wanted)), "domain": str(current_domain_id()), "repository": str(repository.id)}
@@ -59,7 +59,8 @@ def test_a_batch_is_found_by_its_keys(query, repository):
         if query is store.SQL.find_units:
             database.execute_sql(store.SQL.plan)
         assert database.execute_sql(statement, parameters).rowcount == BATCH
-        assert pages(statement, parameters) < 6 * BATCH
+        assert pages(statement, parameters) < 9 * BATCH
+        assert rows(statement, parameters) < 9 * BATCH
 
 
 def statement(name):
