@@ -182,11 +182,11 @@ async def test_500_clients_that_read_a_byte_a_second_starve_nobody(connection, p
             await loop.sock_connect(slow, (host, int(port)))
             await loop.sock_sendall(slow, f"GET /pulp/content/{path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             stack.callback(slow.close)
+        start = time.monotonic()
         for _ in range(20):
-            start = time.monotonic()
             assert (await client.get("repo/small")).body == b"data"
             assert (await client.get("mirror/f")).body == BIG
-            assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 60, "behind the slow ones it would take hours"
 
 
 def mounts() -> bool:
