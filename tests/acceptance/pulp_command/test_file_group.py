@@ -7,6 +7,7 @@ import requests
 
 from tests.support.origin import make_files, sha256
 from tests.support.pulp_command import drives
+from tests.support.workers.waiting import eventually
 
 LABELLED = ["file remote", "file repository", "file distribution"]
 
@@ -93,7 +94,8 @@ def test_a_publication_is_distributed(pulp, synced):
     assert len(requests.get(f"{served['base_url']}LIST", timeout=30).text.splitlines()) == 3
     assert [one["base_path"] for one in pulp("file", "distribution", "list", "--name", name)] == [f"{name}/below"]
     pulp("file", "distribution", "destroy", "--distribution", name)
-    assert requests.get(f"{served['base_url']}{path}", timeout=30).status_code == 404
+    # The content server hears of the change a moment after whoever made it.
+    eventually(lambda: requests.get(f"{served['base_url']}{path}", timeout=30).status_code == 404)
     pulp("file", "publication", "destroy", "--href", made["pulp_href"])
     assert pulp("file", "publication", "list", "--repository", name) == []
 

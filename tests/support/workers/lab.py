@@ -44,7 +44,7 @@ class Service:
             found = psutil.Process(self.pid).children()
         except psutil.NoSuchProcess:
             return []
-        return [one.pid for one in found if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+        return [one.pid for one in found if _lives(one)]
 
     @property
     def log(self) -> str:
@@ -256,3 +256,10 @@ class Gate:
             return
         self._lab.sql("DELETE FROM lab_gate WHERE step = %s", (self._step,))
         self._conn.close()
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # it ended between the two
+        return False
