@@ -6,10 +6,9 @@ import os
 import signal
 from collections import Counter
 
-import psutil
 import pytest
 
-from tests.support.workers.lab import Lab
+from tests.support.workers.lab import Lab, lives
 from tests.support.workers.waiting import eventually, stopwatch
 
 pytestmark = pytest.mark.slow
@@ -192,7 +191,7 @@ def test_killing_the_supervisor_takes_its_children_along(lab: Lab) -> None:
     for task in busy:
         lab.await_begin(task)
     service.signal(signal.SIGKILL)
-    eventually(lambda: not any(map(_lives, children)))
+    eventually(lambda: not any(map(lives, children)))
 
 
 def test_another_service_rescues_what_a_killed_one_leaves(lab: Lab) -> None:
@@ -213,7 +212,7 @@ def test_what_an_actor_leaves_behind_ends_with_its_process(lab: Lab) -> None:
     task = lab.send("fork_and_linger", 60)
     assert lab.await_end(task)["state"] == "failed"
     (left,) = [int(event.what.split("-")[1]) for event in lab.events(task) if event.what.startswith("left")]
-    eventually(lambda: not _lives(left))
+    eventually(lambda: not lives(left))
 
 
 def test_two_services_share_the_work(lab: Lab) -> None:
@@ -243,13 +242,6 @@ def test_an_actor_may_fork(lab: Lab) -> None:
     assert lab.await_end(returns)["result"] == "parent"
     assert lab.await_end(helper)["result"] == 42
     assert lab.await_end(lab.send("backend"))["state"] == "completed"
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 def _name(lab: Lab, row: dict) -> str:

@@ -44,7 +44,7 @@ class Service:
             found = psutil.Process(self.pid).children()
         except psutil.NoSuchProcess:
             return []
-        return [one.pid for one in found if _lives(one)]
+        return [one.pid for one in found if lives(one.pid)]
 
     @property
     def log(self) -> str:
@@ -258,8 +258,9 @@ class Gate:
         self._conn.close()
 
 
-def _lives(process: psutil.Process) -> bool:
+def lives(pid: int) -> bool:
+    """Whether there is such a process, and it has not ended and merely not been waited for."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:  # it ended between the two
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
