@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import statistics
 import struct
 import subprocess
 import time
@@ -182,11 +183,15 @@ async def test_500_clients_that_read_a_byte_a_second_starve_nobody(connection, p
             await loop.sock_connect(slow, (host, int(port)))
             await loop.sock_sendall(slow, f"GET /pulp/content/{path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             stack.callback(slow.close)
-        start = time.monotonic()
+        took = []
         for _ in range(20):
+            start = time.monotonic()
             assert (await client.get("repo/small")).body == b"data"
             assert (await client.get("mirror/f")).body == BIG
-        assert time.monotonic() - start < 60, "behind the slow ones it would take hours"
+            took.append(time.monotonic() - start)
+        # One of them may be held up by a busy machine.
+        assert statistics.median(took) < 5, took
+        assert sum(took) < 60, "behind the slow ones it would take hours"
 
 
 def mounts() -> bool:
