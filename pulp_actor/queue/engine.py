@@ -138,12 +138,18 @@ class Engine:
         self.execute(query, (json.dumps([vars(spec) for spec in specs], default=str),), cursor=cursor)
 
     def claim(self, queue: str, worker: UUID) -> Claim | None:
-        """The next message of ``queue``, now running under ``worker``'s lease, or None."""
+        """The next message of ``queue``, now running under ``worker``'s lease, or None.
+
+        Raises:
+            psycopg2.Error: as `execute`; also when there is a message and the worker was declared gone.
+        """
         rows = self.execute(SQL.claim, (queue, worker))
+        if rows and rows[0][0] is None:
+            rows = self.execute(SQL.take, (queue, worker))
         if not rows:
             return None
-        task, attempt, message, *further = rows[0]
-        return Claim(task, worker, attempt, message, *further)
+        task, attempt, message, foreign, lock_wait, queue_wait, *_ = rows[0]
+        return Claim(task, worker, attempt, message, foreign, lock_wait, queue_wait)
 
     def adopt(self, claim: Claim, spec: TaskSpec) -> bool:
         """Send a claimed foreign message to the end of the lines of its locks, as a task like any other."""

@@ -1,8 +1,41 @@
 -- The short statements of the task engine; the critical sections are functions, in functions.sql.
 
 -- name: prepare
--- What every task needs, parsed and planned once on each connection of the engine's own.
+-- What every task needs, parsed and planned once on each connection of the engine's own, which does not let plans follow
+-- statistics either (functions.sql says why).
+--
+-- task_take_ready is task_take for the usual case, a message of ours whose task is ready; as one plain statement it spares what a
+-- function prepares anew in each transaction. It returns no row when it found no message, and a row of nulls when there is
+-- one that task_take must see to: of a stock producer, stale, or not for a worker that was declared gone.
+SET plan_cache_mode = force_generic_plan;
+SET enable_seqscan = off;
+SET enable_bitmapscan = off;
 PREPARE task_dispatch (jsonb) AS SELECT task_dispatch($1);
+PREPARE task_take_ready (text, uuid) AS
+    WITH message AS (
+        SELECT message_id, tag FROM dramatiq.queue
+        WHERE queue_name = $1 AND state = 'queued'
+        ORDER BY rank, seq LIMIT 1
+        FOR UPDATE SKIP LOCKED
+    ), started AS (
+        UPDATE task SET
+            state = 'running', worker_id = $2, attempt = attempt + 1, started_at = clock_timestamp(),
+            pulp_last_updated = clock_timestamp()
+        WHERE id = (SELECT message_id FROM message) AND state || '' = 'waiting' AND blockers = 0
+            AND EXISTS (SELECT FROM worker WHERE id = $2 AND gone_at IS NULL)
+        RETURNING
+            id, attempt, message,
+            CASE WHEN exclusive <> '{}' OR shared <> '{}' THEN (
+                SELECT extract(epoch FROM task.unblocked_at - before.pulp_last_updated)::float
+                FROM task AS before WHERE before.id = task.id) END AS lock_wait,
+            extract(epoch FROM started_at - unblocked_at)::float AS queue_wait
+    ), gone AS (
+        DELETE FROM dramatiq.queue WHERE message_id = (SELECT id FROM started)
+    )
+    SELECT
+        started.id, attempt, started.message, false, lock_wait, queue_wait,
+        CASE WHEN started.id IS NOT NULL AND tag > nextval('dramatiq.clock') THEN setval('dramatiq.clock', tag) END
+    FROM message LEFT JOIN started ON true;
 PREPARE task_take (text, uuid) AS SELECT * FROM task_take($1, $2);
 PREPARE task_finish (uuid, uuid, integer, text, jsonb, jsonb, boolean) AS SELECT task_finish($1, $2, $3, $4, $5, $6, $7);
 PREPARE task_finish_and_take (uuid, uuid, integer, text, jsonb, jsonb, boolean, text) AS
@@ -29,7 +62,11 @@ VALUES (%s, %s, %s, %s, %s, %s, true, %s, %s, %s, %s, coalesce(%s, '00000000-000
     1, %s, %s, %s, %s, %s, clock_timestamp())
 
 -- name: claim
--- The next message of a queue, now running under this worker's lease.
+-- The next message of a queue, now running under this worker's lease, if it is one of the usual ones.
+EXECUTE task_take_ready (%s, %s)
+
+-- name: take
+-- The next message of a queue, whatever it is, now running under this worker's lease.
 EXECUTE task_take (%s, %s)
 
 -- name: finish

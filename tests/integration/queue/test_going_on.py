@@ -28,6 +28,7 @@ def test_a_busy_thread_commits_once_for_each_task(real: Bench, monkeypatch) -> N
     assert statements[SQL.finish_and_claim] == 20
     assert statements[SQL.finish] == 0
     assert statements[SQL.claim] <= 3, "the first task, and looks that found nothing"
+    assert statements[SQL.take] == 0, "each was found by the statement for the usual case"
 
 
 def test_the_next_task_may_be_the_one_that_this_end_unblocks(bench: Bench) -> None:

@@ -109,10 +109,12 @@ def test_a_stock_message_gets_the_locks_that_it_asks_for(real: Bench, stock: Pos
 
 
 def test_a_stock_message_gets_the_locks_that_its_actor_declares(real: Bench, stock: PostgresBroker) -> None:
-    real.actor(lambda shelf: None, actor_name="act", exclusive=lambda shelf: [f"shelf:{shelf}"])
+    ran: list[str] = []
+    real.actor(lambda shelf: ran.append(shelf), actor_name="act", exclusive=lambda shelf: [f"shelf:{shelf}"])
     theirs = dramatiq.actor(lambda shelf: None, actor_name="act", broker=stock)
     message = theirs.send("a")
     with real.working():
+        real.until(lambda: ran)
         real.wait(message)
     assert real.engine.execute("SELECT exclusive FROM task WHERE id = %s", (message.message_id,)) == [(["shelf:a"],)]
 

@@ -262,8 +262,12 @@ def test_promise_5_whoever_lost_the_lease_cannot_write(real: Bench) -> None:
     assert not real.engine.give_back(paused)
     assert not real.engine.finish_with(paused, "completed", [task()])
     assert real.record(spec.id).state == "running"
+    following = task()
+    real.engine.dispatch([following])
     with pytest.raises(psycopg2.Error, match="declared gone"):
         real.engine.claim("default", worker)
+    assert real.record(following.id).state == "waiting"
+    assert real.engine.claim("default", other).task == following.id
     assert real.engine.finish(again, "completed", result="fresh")
     assert real.record(spec.id).result == "fresh"
 
