@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 import psycopg2
+from psycopg2.errors import UniqueViolation
 from psycopg2.extras import Json, register_uuid
 
 from pulp_actor.db import load_queries
@@ -55,6 +56,11 @@ class TaskSpec:
     group_id: UUID | None = None
     diagnostics: list[str] = field(default_factory=list)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether it has to wait for nothing but a worker."""
+        return self.delay is None and not self.exclusive and not self.shared
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -92,7 +98,9 @@ class Engine:
         #: How often the connection has been opened; a change tells a worker to look for claims whose answer was lost.
         self.connections = 0
 
-    def execute(self, query: str, parameters: Sequence[Any] = (), *, cursor: Any = None) -> list[tuple[Any, ...]]:
+    def execute(
+        self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = (), *, cursor: Any = None,
+    ) -> list[tuple[Any, ...]]:
         """Run one statement on the engine's own connection, or on ``cursor`` inside somebody's transaction.
 
         Raises:
@@ -134,6 +142,11 @@ class Engine:
 
     def dispatch(self, specs: Iterable[TaskSpec], *, cursor: Any = None) -> None:
         """Write tasks, locks and messages: all or nothing."""
+        specs = list(specs)
+        if cursor is None and len(specs) == 1 and specs[0].is_ready:
+            with suppress(UniqueViolation):
+                self.execute(SQL.dispatch_ready, vars(specs[0]))
+                return
         query = SQL.dispatch_elsewhere if cursor else SQL.dispatch
         self.execute(query, (json.dumps([vars(spec) for spec in specs], default=str),), cursor=cursor)
 

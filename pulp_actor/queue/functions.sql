@@ -40,33 +40,29 @@ BEGIN
     END LOOP;
 END $$;
 
--- Put the message of a task, which nothing blocks any more, into its queue, and wake the workers.
+-- Put the message of a task, which nothing blocks any more, into its queue, and wake the workers. It has no content, which is
+-- in the task's row: one that has was sent by a stock dramatiq-pg producer.
 --
 -- Start-time fair queueing: a message's turn comes one step after the last turn of the same fair key, and not before
 -- now; so a key with 20,000 messages does not delay another key's first. Ageing is built in, for virtual time moves on
 -- with each claim: neither a busy key nor a low priority can be starved.
-CREATE OR REPLACE FUNCTION task_enqueue(p_task uuid, p_actor text, p_queue text, p_priority integer, p_fair_key text)
+CREATE OR REPLACE FUNCTION task_enqueue(p_task uuid, p_queue text, p_priority integer, p_fair_key text)
 RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    key text := p_priority || ' ' || p_fair_key;
 BEGIN
-    INSERT INTO dramatiq.queue (message_id, queue_name, state, message, fair_key, tag, rank)
+    INSERT INTO dramatiq.queue (message_id, queue_name, state, fair_key, tag, rank)
     SELECT
-        p_task, p_queue, 'queued',
-        jsonb_build_object(
-            'queue_name', p_queue, 'actor_name', p_actor, 'args', '[]'::jsonb, 'kwargs', '{}'::jsonb,
-            'options', '{}'::jsonb, 'message_id', p_task, 'message_timestamp', 0),
-        key, turn, turn + p_priority * task_priority_step()
+        p_task, p_queue, 'queued', p_priority || ' ' || p_fair_key, turn, turn + p_priority * task_priority_step()
     FROM (
         SELECT greatest(
             (SELECT tag + task_turn() FROM dramatiq.queue
-             WHERE fair_key = key AND state = 'queued' ORDER BY fair_key DESC, tag DESC LIMIT 1),
+             WHERE fair_key = p_priority || ' ' || p_fair_key AND state = 'queued'
+             ORDER BY fair_key DESC, tag DESC LIMIT 1),
             (SELECT last_value FROM dramatiq.clock)
         ) AS turn OFFSET 0
     ) AS next
     -- A result of an earlier attempt may hold the row.
     ON CONFLICT (message_id) DO UPDATE SET
-        state = 'queued', queue_name = excluded.queue_name, message = excluded.message,
+        state = 'queued', queue_name = excluded.queue_name, message = NULL,
         fair_key = excluded.fair_key, tag = excluded.tag, rank = excluded.rank, seq = excluded.seq;
     PERFORM pg_notify('dramatiq.' || p_queue || '.enqueue', '');
 END $$;
@@ -144,11 +140,11 @@ BEGIN
                 blockers = blockers - grants.n,
                 unblocked_at = CASE WHEN blockers = grants.n THEN clock_timestamp() END
             FROM grants WHERE task.id = grants.id
-            RETURNING task.id, seq, actor, queue, priority, fair_key, task.blockers
+            RETURNING task.id, seq, queue, priority, fair_key, task.blockers
         )
         SELECT * FROM unblocked WHERE blockers = 0 ORDER BY seq
     LOOP
-        PERFORM task_enqueue(t.id, t.actor, t.queue, t.priority, t.fair_key);
+        PERFORM task_enqueue(t.id, t.queue, t.priority, t.fair_key);
     END LOOP;
 END $$;
 
@@ -196,7 +192,7 @@ BEGIN
         IF t.delay IS NOT NULL THEN
             PERFORM pg_notify('pulp_task_delayed', '');
         ELSIF blockers_now = 0 THEN
-            PERFORM task_enqueue(t.id, t.actor, t.queue, t.priority, t.fair_key);
+            PERFORM task_enqueue(t.id, t.queue, t.priority, t.fair_key);
         END IF;
     END LOOP;
 END $$;
@@ -257,10 +253,10 @@ BEGIN
             RETURN NEXT;
             RETURN;
         END IF;
+        CONTINUE WHEN m.message IS NULL;
         INSERT INTO task (id, actor, queue, message, state, worker_id, attempt, unblocked_at, started_at)
         VALUES (
-            m.message_id, coalesce(m.message ->> 'actor_name', '?'), p_queue, coalesce(m.message::text, 'null'),
-            'running', p_worker, 1,
+            m.message_id, coalesce(m.message ->> 'actor_name', '?'), p_queue, m.message::text, 'running', p_worker, 1,
             clock_timestamp(), clock_timestamp())
         ON CONFLICT (id) DO NOTHING
         RETURNING id, attempt, message, true INTO task_id, task_attempt, task_message, task_foreign;
@@ -424,9 +420,9 @@ BEGIN
     UPDATE task SET
         blockers = blockers_now, unblocked_at = CASE WHEN blockers_now = 0 THEN clock_timestamp() END
     WHERE id = p_task
-    RETURNING actor, queue, priority, fair_key INTO t;
+    RETURNING queue, priority, fair_key INTO t;
     IF blockers_now = 0 THEN
-        PERFORM task_enqueue(p_task, t.actor, t.queue, t.priority, t.fair_key);
+        PERFORM task_enqueue(p_task, t.queue, t.priority, t.fair_key);
     END IF;
 END $$;
 
@@ -489,14 +485,14 @@ DECLARE
     q text;
 BEGIN
     FOR t IN
-        SELECT id, actor, queue, priority, fair_key FROM task
+        SELECT id, queue, priority, fair_key FROM task
         WHERE state = 'waiting' AND blockers = 0 AND eta IS NULL
             AND NOT EXISTS (SELECT FROM dramatiq.queue AS m WHERE m.message_id = task.id AND m.state::text = 'queued')
         ORDER BY seq LIMIT 1000
         FOR UPDATE SKIP LOCKED
     LOOP
         healed := healed + 1;
-        PERFORM task_enqueue(t.id, t.actor, t.queue, t.priority, t.fair_key);
+        PERFORM task_enqueue(t.id, t.queue, t.priority, t.fair_key);
     END LOOP;
     FOR q IN
         WITH due AS (

@@ -6,11 +6,21 @@
 --
 -- task_take_ready is task_take for the usual case, a message of ours whose task is ready; as one plain statement it spares what a
 -- function prepares anew in each transaction. It returns no row when it found no message, and a row of nulls when there is
--- one that task_take must see to: of a stock producer, stale, or not for a worker that was declared gone.
+-- one that task_take must see to: of a stock producer, stale, or not for a worker that was declared gone. Likewise
+-- task_add_ready and task_enqueue are task_dispatch for one new task that waits for nothing but a worker.
 SET plan_cache_mode = force_generic_plan;
 SET enable_seqscan = off;
 SET enable_bitmapscan = off;
 PREPARE task_dispatch (jsonb) AS SELECT task_dispatch($1);
+PREPARE task_add_ready (
+    uuid, text, text, text, integer, text, boolean, boolean, uuid, integer, text, uuid, uuid, text[]) AS
+    INSERT INTO task (
+        id, actor, queue, message, priority, fair_key, retry_on_loss, immediate, domain_id, created_by, logging_cid,
+        parent_id, group_id, diagnostics, unblocked_at)
+    VALUES (
+        $1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, '00000000-0000-7000-8000-000000000001'), $10, $11, $12, $13, $14,
+        clock_timestamp());
+PREPARE task_enqueue (uuid, text, integer, text) AS SELECT task_enqueue($1, $2, $3, $4);
 PREPARE task_take_ready (text, uuid) AS
     WITH message AS (
         SELECT message_id, tag FROM dramatiq.queue
@@ -44,6 +54,14 @@ PREPARE task_finish_and_take (uuid, uuid, integer, text, jsonb, jsonb, boolean, 
 -- name: dispatch
 -- Dispatch tasks, in the order of the JSON array.
 EXECUTE task_dispatch (%s)
+
+-- name: dispatch_ready
+-- Dispatch one task that has no locks and no delay. Together, the statements are one transaction. A unique violation: its
+-- message was sent before.
+EXECUTE task_add_ready (
+    %(id)s, %(actor)s, %(queue)s, %(message)s, %(priority)s, %(fair_key)s, %(retry_on_loss)s, %(immediate)s, %(domain_id)s,
+    %(created_by)s, %(logging_cid)s, %(parent_id)s, %(group_id)s, %(diagnostics)s);
+EXECUTE task_enqueue (%(id)s, %(queue)s, %(priority)s, %(fair_key)s)
 
 -- name: dispatch_elsewhere
 -- As dispatch, on somebody else's connection.

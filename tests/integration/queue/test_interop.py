@@ -144,6 +144,16 @@ def test_a_message_that_is_none_fails_and_harms_nobody(
     assert real.engine.execute("SELECT state FROM task WHERE actor <> 'act'") == [("failed",)]
 
 
+def test_the_message_of_a_task_that_was_purged_is_dropped(real: Bench) -> None:
+    left_over, following = task(), task()
+    real.engine.dispatch([left_over])
+    real.engine.execute("DELETE FROM task")
+    real.engine.dispatch([following])
+    assert real.engine.claim("default", real.worker()).task == following.id
+    assert real.engine.execute("SELECT count(*) FROM dramatiq.queue") == [(0,)]
+    assert real.engine.execute("SELECT id FROM task") == [(following.id,)]
+
+
 def eventually_adopted(real: Bench, message: Any) -> None:
     """Wait until a worker has seen a stock message."""
     eventually(lambda: real.engine.execute(
