@@ -72,7 +72,7 @@ WORKERS_LOST = _counter(
 WORKER_PROCESSES = _gauge("pulp_worker_processes", "Worker processes of this service that are alive.")
 
 # Database
-POOL_IN_USE = _gauge("pulp_database_connections_in_use", "Pooled connections that somebody works with.")
+POOL_IN_USE = _gauge("pulp_database_connections_in_use", "Pooled connections that a request or a worker's thread has.")
 POOL_IDLE = _gauge("pulp_database_connections_idle", "Pooled connections that are open and that nobody works with.")
 POOL_FAILURES = _counter(
     "pulp_database_connection_failures_total", "Attempts to get a connection that failed: the server away, or none free.")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
 import psycopg2
 import pytest
 
+from pulp_actor.db import database
 from pulp_actor.queue import tasking
 from pulp_actor.queue.engine import Engine
 from tests.support.queue import Bench, task
@@ -44,6 +46,41 @@ def send(act: Any, number: int) -> bool:
 def other_engine(real: Bench) -> Any:
     """An engine with a connection of its own."""
     return closing(Engine())
+
+
+@pytest.fixture
+def backend(real: Bench) -> Any:
+    """An actor that notes the server process of its connection; it may leave a transaction open."""
+    pids: list[int] = []
+
+    def act(leave_open: bool = False) -> None:
+        if leave_open:
+            database.atomic().__enter__()
+        pids.append(database.execute_sql("SELECT pg_backend_pid()").fetchone()[0])
+
+    actor = real.actor(act, actor_name="act")
+
+    def run(**kwargs: bool) -> int:
+        assert real.wait(actor.send(**kwargs))[0].state == "completed"
+        return pids[-1]
+
+    return run
+
+
+def test_a_thread_keeps_the_connection_of_its_actors(real: Bench, backend: Callable[..., int]) -> None:
+    with real.working(threads=1):
+        first = backend()
+        assert backend() == first
+        assert real.engine.execute("SELECT pg_terminate_backend(%s, 5000)", (first,)) == [(True,)]
+        assert backend() != first
+    assert not database._in_use, "a thread that ends gives it back"
+
+
+def test_a_transaction_that_an_actor_leaves_open_ends_with_it(real: Bench, backend: Callable[..., int]) -> None:
+    with real.working(threads=1):
+        left = backend(leave_open=True)
+        eventually(lambda: not real.engine.execute("SELECT FROM pg_stat_activity WHERE pid = %s", (left,)))
+        assert backend() != left
 
 
 def test_a_claim_whose_answer_was_lost_is_handed_back(real: Bench) -> None:
