@@ -1,7 +1,8 @@
 """The LISTEN hub: one listening connection per process, whatever number of parts of it want to hear.
 
-A callback runs in the hub's thread and must return at once. A lost connection is opened again; because notifications
-may have been missed meanwhile, every callback is then called with ``None``, which means "assume that something changed".
+A callback runs in the hub's thread, and the others wait for it: it may ask the database something short, and no more. One
+that fails is logged. A lost connection is opened again; because notifications may have been missed meanwhile, every callback
+is then called with ``None``, which means "assume that something changed".
 """
 
 from __future__ import annotations
@@ -101,9 +102,8 @@ class ListenHub:
             self._changed = True
             self._listen_to_channels(conn)
             self.connected.set()
-            for callbacks in list(self._callbacks.values()):
-                for callback in callbacks:
-                    callback(None)
+            for channel in list(self._callbacks):
+                self._tell(channel, None)
             poll = select.poll()  # not select(), which knows no descriptor above 1023
             poll.register(conn, select.POLLIN)
             poll.register(self._wake_read, select.POLLIN)
@@ -114,11 +114,17 @@ class ListenHub:
                 conn.poll()
                 while conn.notifies:
                     notification = conn.notifies.pop(0)
-                    for callback in self._callbacks.get(notification.channel, ()):
-                        callback(notification.payload)
+                    self._tell(notification.channel, notification.payload)
         finally:
             self.connected.clear()  # also when it is stopped: what is remembered by its word is not to be relied on now
             conn.close()
+
+    def _tell(self, channel: str, payload: str | None) -> None:
+        for callback in self._callbacks.get(channel, ()):
+            try:
+                callback(payload)
+            except Exception:
+                logger.exception("a callback failed", channel=channel)
 
     def _listen_to_channels(self, conn: Any) -> None:
         with self._lock:

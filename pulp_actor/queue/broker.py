@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 
+import psycopg2
 from dramatiq.middleware import Middleware
 from dramatiq.results import Results
 from dramatiq_pg import PostgresBroker
@@ -48,6 +49,15 @@ class TaskBroker(Tasking, PostgresBroker):
             self.add_middleware(TaskGroupCallbacks(PostgresRateLimiter(self.engine)))
         # Results warns about each value of an actor that does not store its results; the task's row keeps them all.
         logging.getLogger("dramatiq.results.middleware.Results").setLevel(logging.ERROR)
+
+    def _told(self, queue_name: str, payload: str | None) -> None:
+        """Whoever hears of a message claims it if a thread is idle: to wake the consumer first takes its time."""
+        try:
+            seen_to = payload is not None and self.seize(queue_name)
+        except psycopg2.Error:
+            seen_to = False  # the consumer will find out, and say so
+        if not seen_to:
+            super()._told(queue_name, payload)
 
     def _write(self, spec: TaskSpec) -> None:
         """Write the task: in the caller's transaction, if there is one."""

@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -93,6 +94,7 @@ class Tasking(Broker):
         self._ready: dict[str, threading.Event] = {}
         self._claims: dict[UUID, TaskMessage] = {}
         self._claiming = threading.Lock()
+        self._feeding = threading.Lock()
         self._connections = 0
         self._second_look = float("inf")
         self._ending = threading.local()
@@ -168,15 +170,20 @@ class Tasking(Broker):
         event = self._ready.get(queue_name)
         if event is None:
             event = self._ready[queue_name] = threading.Event()
-            self.hub.subscribe(f"dramatiq.{queue_name}.enqueue", lambda _payload: event.set())
+            self.hub.subscribe(f"dramatiq.{queue_name}.enqueue", partial(self._told, queue_name))
         return event
+
+    def _told(self, queue_name: str, payload: str | None) -> None:
+        """Called by the hub when a queue may have a message: have its consumer look."""
+        self._ready[queue_name].set()
 
     def emit_before(self, signal: str, *args: Any, **kwargs: Any) -> None:
         if signal == "worker_boot":
             self._worker = args[0]
             self.idle_threads = threading.Semaphore(self._worker.worker_threads)
         elif signal == "worker_shutdown":
-            self._worker = None
+            with self._feeding:
+                self._worker = None
         for hook in self._hooks_of(f"before_{signal}"):
             try:
                 hook(self, *args, **kwargs)
@@ -358,12 +365,32 @@ class Tasking(Broker):
         return self.accepting and (consumer is None or (consumer.running and not consumer.paused))
 
     def feed(self, queue_name: str) -> Callable[[TaskMessage], None] | None:
-        """Where to put the next message of a queue if a thread that ends a task may go on with it: into dramatiq's worker.
-        None when no more are wanted, or another queue's turn has come."""
+        """Where to put a message of a queue that is claimed for a thread of dramatiq's worker, past the consumer. None when
+        no more are wanted, or another queue's turn has come."""
         worker = self._worker
-        if worker is None or not self.takes(queue_name) or not self.waiting <= {queue_name}:
+        thread = worker and worker.consumers.get(queue_name)
+        # Without its consumer, which it makes as it starts, it could not acknowledge.
+        if not (thread and thread.consumer) or not self.takes(queue_name) or not self.waiting <= {queue_name}:
             return None
-        return worker.consumers[queue_name].handle_message
+        return thread.handle_message
+
+    def seize(self, queue_name: str) -> bool:
+        """Claim a message of a queue for an idle thread and have it run. True: the consumer need not look. There was none,
+        or no other thread could run what there may be besides, and this one looks when it ends."""
+        with self._feeding:
+            feed = self.feed(queue_name)
+            if feed is None or not self.idle_threads.acquire(blocking=False):
+                return False
+            message = None
+            try:
+                message = self.claim(queue_name)
+            finally:
+                if message is None:
+                    self.idle_threads.release()
+            if message is None:
+                return True
+            feed(message)  # with the permit
+            return self._worker.worker_threads == 1 and len(self._worker.consumers) == 1
 
     def outcome(self, message: TaskMessage) -> tuple[str, Any, dict[str, Any] | None]:
         """(state, result, error) to be written for a message that was processed."""

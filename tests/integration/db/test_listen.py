@@ -71,3 +71,22 @@ def test_what_is_remembered_is_not_relied_on_once_the_hub_has_stopped(hub):
     hub.stop()
     assert memory.get("key") == "first"
     assert memory.get("key") == "second"
+
+
+def test_a_callback_that_fails_keeps_nobody_from_hearing(database):
+    heard = queue.Queue()
+    hub = ListenHub()
+
+    def fail(payload):
+        raise ValueError(payload)
+
+    for callback in (fail, heard.put):
+        hub.subscribe("news", callback)
+    hub.start()
+    try:
+        assert heard.get(timeout=10) is None
+        for word in ("first", "second"):
+            notify("news", word)
+            assert heard.get(timeout=10) == word
+    finally:
+        hub.stop()

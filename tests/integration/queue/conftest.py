@@ -13,6 +13,7 @@ import pytest
 from pulp_actor.db.connection import Database
 from pulp_actor.db.connection import database as pool
 from pulp_actor.db.migrate import migrate
+from pulp_actor.queue import consumer
 from tests.support.postgres import Server, bound
 from tests.support.queue import Bench, raw, real_bench, stub_bench
 from tests.support.workers.lab import Lab
@@ -58,6 +59,12 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         yield request.getfixturevalue("real")
     else:
         yield from _in_use(stub_bench())
+
+
+@pytest.fixture
+def long_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No sweep comes to the help of a notification that was not sent, or not heeded."""
+    monkeypatch.setattr(consumer, "SWEEP", (600.0, 600.0))
 
 
 @pytest.fixture

@@ -158,12 +158,6 @@ def pages_of_a_life(engine: Engine, worker: UUID) -> dict[str, int]:
 # 4. No polling
 
 
-@pytest.fixture
-def long_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No sweep comes to the help of a notification that was not sent."""
-    monkeypatch.setattr(consumer, "SWEEP", (600.0, 600.0))
-
-
 @pytest.mark.usefixtures("long_sweep")
 def test_promise_4_a_blocked_task_has_no_message_until_its_turn_comes(real: Bench) -> None:
     leave = threading.Event()
