@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from pulp_actor.db.connection import Database
+from pulp_actor.queue.engine import Engine
 from pulp_actor.queue.models import STATES
 from pulp_actor.settings import settings
 from tests.support.transcripts import Session, steps
@@ -45,12 +47,12 @@ def test_the_state_machine_names_every_state_and_no_other() -> None:
 
 
 @pytest.mark.parametrize("name", ["task-engine.md", "state-machine.md"])
-def test_functions_that_a_document_names_exist(database: Database, name: str) -> None:
+def test_functions_and_statements_that_a_document_names_exist(database: Database, name: str) -> None:
     text = (DOCUMENTS / name).read_text()
     named = set(re.findall(r"`(task_\w+)`", text)) - {"task_ticket", "task_ticket_no_conflict", "task_ticket_waiting",
                                                      "task_ticket_held"}
-    with database.connection_context():
-        rows = database.execute_sql("SELECT proname FROM pg_proc WHERE proname LIKE 'task\\_%%'").fetchall()
+    with closing(Engine()) as engine:
+        rows = engine.execute("SELECT proname FROM pg_proc UNION ALL SELECT name FROM pg_prepared_statements")
     assert named - {row[0] for row in rows} == set()
 
 
