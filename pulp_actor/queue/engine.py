@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -95,6 +95,7 @@ class Engine:
         self._connect = connect
         self._lock = threading.Lock()
         self._conn: Any = None
+        self._cursor: Any = None
         #: How often the connection has been opened; a change tells a worker to look for claims whose answer was lost.
         self.connections = 0
 
@@ -110,26 +111,26 @@ class Engine:
         if cursor is not None:
             cursor.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
-        with self._session() as own:
-            own.execute(query, parameters)
-            return own.fetchall() if own.description else []
+        # Not through `_session`: when an idle worker needs a context manager's code, it is cold (ADR 20).
+        with self._lock:
+            own = self._open()
+            try:
+                own.execute(query, parameters)
+                return own.fetchall() if own.description else []
+            except psycopg2.Error as error:
+                self._look_after(error)
+                raise
 
     @contextmanager
     def _session(self) -> Iterator[Any]:
-        """A cursor on the engine's own connection, for one thread at a time; the connection is dropped when it breaks."""
+        """The cursor on the engine's own connection, for one thread at a time."""
         with self._lock:
-            conn = self._open()
+            own = self._open()
             try:
-                with conn.cursor() as cursor:
-                    yield cursor
+                yield own
             except psycopg2.Error as error:
-                if not _broken(conn, error):
-                    raise
-                self._discard()
-                if isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)):
-                    raise
-                # When a server dies in mid-sentence, psycopg2 may call it a mere DatabaseError.
-                raise psycopg2.OperationalError(str(error)) from error
+                self._look_after(error)
+                raise
 
     def close(self) -> None:
         with self._lock:
@@ -137,16 +138,18 @@ class Engine:
 
     def detach(self) -> Any:
         """Let go of the connection without closing it, and return it: for a forked child that must not touch it."""
-        conn, self._conn = self._conn, None
+        conn, self._conn, self._cursor = self._conn, None, None
         return conn
 
     def dispatch(self, specs: Iterable[TaskSpec], *, cursor: Any = None) -> None:
         """Write tasks, locks and messages: all or nothing."""
         specs = list(specs)
         if cursor is None and len(specs) == 1 and specs[0].is_ready:
-            with suppress(UniqueViolation):
+            try:
                 self.execute(SQL.dispatch_ready, vars(specs[0]))
                 return
+            except UniqueViolation:
+                pass  # its message was sent before, and what that means now is for task_dispatch to say
         query = SQL.dispatch_elsewhere if cursor else SQL.dispatch
         self.execute(query, (json.dumps([vars(spec) for spec in specs], default=str),), cursor=cursor)
 
@@ -268,20 +271,34 @@ class Engine:
         return self.execute(query, (*parameters, True))[0][0]
 
     def _open(self) -> Any:
+        """The cursor on the engine's own connection, which is opened if need be."""
         # Asking the socket costs a system call; without it, the first statement after a restart of the server would fail.
         if self._conn is None or self._conn.closed or not is_alive(self._conn):
             self._discard()
             conn = self._connect()
-            with conn.cursor() as cursor:
-                cursor.execute(SQL.prepare)
+            self._cursor = conn.cursor()
+            self._cursor.execute(SQL.prepare)
             self._conn = conn
             self.connections += 1
-        return self._conn
+        return self._cursor
+
+    def _look_after(self, error: psycopg2.Error) -> None:
+        """Drop the connection if an error means that it is gone.
+
+        Raises:
+            psycopg2.OperationalError: it is, and the error did not say so.
+        """
+        if self._conn is not None and not _broken(self._conn, error):
+            return
+        self._discard()
+        if not isinstance(error, (psycopg2.OperationalError, psycopg2.InterfaceError)):
+            # When a server dies in mid-sentence, psycopg2 may call it a mere DatabaseError.
+            raise psycopg2.OperationalError(str(error)) from error
 
     def _discard(self) -> None:
         if self._conn is not None:
             self._conn.close()
-            self._conn = None
+            self._conn = self._cursor = None
 
 
 def _broken(conn: Any, error: psycopg2.Error) -> bool:

@@ -20,7 +20,20 @@ PREPARE task_add_ready (
     VALUES (
         $1, $2, $3, $4, $5, $6, $7, $8, coalesce($9, '00000000-0000-7000-8000-000000000001'), $10, $11, $12, $13, $14,
         clock_timestamp());
-PREPARE task_enqueue (uuid, text, integer, text) AS SELECT task_enqueue($1, $2, $3, $4);
+PREPARE task_enqueue (uuid, text, integer, text) AS
+    INSERT INTO dramatiq.queue (message_id, queue_name, state, fair_key, tag, rank)
+    SELECT $1, $2, 'queued', $3 || ' ' || $4, turn, turn + $3 * task_priority_step()
+    FROM (
+        SELECT greatest(
+            (SELECT tag + task_turn() FROM dramatiq.queue
+             WHERE fair_key = $3 || ' ' || $4 AND state = 'queued' ORDER BY fair_key DESC, tag DESC LIMIT 1),
+            (SELECT last_value FROM dramatiq.clock)
+        ) AS turn OFFSET 0
+    ) AS next
+    ON CONFLICT (message_id) DO UPDATE SET
+        state = 'queued', queue_name = excluded.queue_name, message = NULL,
+        fair_key = excluded.fair_key, tag = excluded.tag, rank = excluded.rank, seq = excluded.seq
+    RETURNING pg_notify('dramatiq.' || $2 || '.enqueue', '');
 PREPARE task_take_ready (text, uuid) AS
     WITH message AS (
         SELECT message_id, tag FROM dramatiq.queue
