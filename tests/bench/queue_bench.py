@@ -74,19 +74,27 @@ class Bench:
         done = sum(count for count, _, _ in stats)
         return done / (max(last for _, _, last in stats) - min(first for count, first, _ in stats if count))
 
-    def latencies(self, contender: Callable[..., None], send: Callable[[float], Any], number: int = 60) -> list[float]:
-        """Milliseconds from before a job is sent until it starts, on an idle worker."""
+    def latencies(self, contestants: dict[str, tuple[Callable[..., None], Callable[[float], Any]]],
+                  number: int = 60) -> dict[str, list[float]]:
+        """Milliseconds from before a job is sent until it starts, on an idle worker.
+
+        Parameters:
+            contestants: (worker, sender) of each. All workers wait at the same time and are sent jobs in turn, so that
+                a moment in which the machine is slow hits all of them.
+        """
         self._empty()
         self.cursor.execute("VACUUM ANALYZE")
         self.cursor.execute("CHECKPOINT")  # or the first to be measured pays for what was written before
-        worker = self._start(contender, 1)
-        worker[1].send("go")
+        workers = {name: self._start(worker, 1) for name, (worker, _) in contestants.items()}
+        for _, pipe in workers.values():
+            pipe.send("go")
         time.sleep(1.5)
         for _ in range(number):
-            send(time.monotonic())
-            time.sleep(0.03)
+            for _, send in contestants.values():
+                send(time.monotonic())
+                time.sleep(0.03)
         time.sleep(0.5)
-        return [1000 * seconds for seconds in self._stop(worker, "latencies")]
+        return {name: [1000 * seconds for seconds in self._stop(worker, "latencies")] for name, worker in workers.items()}
 
     def _start(self, contender: Callable[..., None], threads: int) -> Any:
         here, there = SPAWN.Pipe()
@@ -139,12 +147,12 @@ class Bench:
 
         rows = []
         for _ in range(self.jobs):
-            message = Message("default", "noop", (), {}, {})
+            message = Message(contenders.STOCK_QUEUE, "noop", (), {}, {})
             rows.append((message.message_id, json.dumps(message.asdict())))
         for row in rows:
             self.cursor.execute(
-                "INSERT INTO stock.queue (message_id, queue_name, state, message) VALUES (%s, 'default', 'queued', %s)",
-                row)
+                "INSERT INTO stock.queue (message_id, queue_name, state, message) VALUES (%s, %s, 'queued', %s)",
+                (row[0], contenders.STOCK_QUEUE, row[1]))
 
     def fill_procrastinate(self, locks: int = 0) -> None:
         from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
@@ -208,21 +216,21 @@ def latency(bench: Bench, rounds: int) -> list[Row]:
     from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
 
     actor = dramatiq.actor(_noop, broker=bench.broker, actor_name="latency")
-    stock = dramatiq.actor(_noop, broker=PostgresBroker(
-        url=bench.url, schema=contenders.STOCK_SCHEMA, prefix=""), actor_name="latency")
+    stock = dramatiq.actor(_noop, actor_name="latency", queue_name=contenders.STOCK_QUEUE, broker=PostgresBroker(
+        url=bench.url, schema=contenders.STOCK_SCHEMA, prefix=""))
     app = App(connector=PsycopgConnector(conninfo=bench.url))
     samples: dict[str, list[float]] = {"pulp-actor": [], "dramatiq-pg": [], "procrastinate": []}
     with app.with_connector(SyncPsycopgConnector(conninfo=bench.url)).open() as opened:
         task = opened.task(_noop, name="latency")
-        measures: list[tuple[str, Any, Callable[[float], Any]]] = [
-            ("pulp-actor", contenders.ours, lambda t: actor.send(t)),
-            ("dramatiq-pg", contenders.dramatiq_pg, lambda t: stock.send(t)),
-            ("procrastinate", contenders.procrastinate, lambda t: task.defer(sent=t)),
-        ]
+        contestants: dict[str, tuple[Callable[..., None], Callable[[float], Any]]] = {
+            "pulp-actor": (contenders.ours, lambda t: actor.send(t)),
+            "dramatiq-pg": (contenders.dramatiq_pg, lambda t: stock.send(t)),
+            "procrastinate": (contenders.procrastinate, lambda t: task.defer(sent=t)),
+        }
         for _ in range(2 * rounds):
-            for name, contender, send in measures:
-                samples[name] += bench.latencies(contender, send)
-            measures.reverse()
+            for name, values in bench.latencies(contestants).items():
+                samples[name] += values
+            contestants = dict(reversed(contestants.items()))
     own = sorted(samples["pulp-actor"])
     p50, p99 = median(own), own[int(len(own) * 0.99) - 1]
     rows = [

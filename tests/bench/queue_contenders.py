@@ -22,6 +22,8 @@ CREATE INDEX ON yardstick (seq) WHERE state = 'queued';
 """
 #: Where stock dramatiq-pg has a table of its own, without our columns and indexes.
 STOCK_SCHEMA = "stock"
+#: Its queue: notifications know no schema, and it does not like to hear of our messages.
+STOCK_QUEUE = "stock"
 CLAIM = """
 UPDATE yardstick SET state = 'running' WHERE id = (
     SELECT id FROM yardstick WHERE state = 'queued' ORDER BY seq LIMIT 1 FOR UPDATE SKIP LOCKED)
@@ -79,17 +81,17 @@ def dramatiq_pg(url: str, threads: int, pipe: Connection) -> None:
     import dramatiq
     from dramatiq_pg import PostgresBroker
 
-    _dramatiq(PostgresBroker(url=url, schema=STOCK_SCHEMA, prefix=""), dramatiq, threads, pipe)
+    _dramatiq(PostgresBroker(url=url, schema=STOCK_SCHEMA, prefix=""), dramatiq, threads, pipe, STOCK_QUEUE)
 
 
-def _dramatiq(broker: Any, dramatiq: Any, threads: int, pipe: Connection) -> None:
+def _dramatiq(broker: Any, dramatiq: Any, threads: int, pipe: Connection, queue: str = "default") -> None:
     marks = Marks()
 
-    @dramatiq.actor(broker=broker, actor_name="noop")
+    @dramatiq.actor(broker=broker, actor_name="noop", queue_name=queue)
     def noop() -> None:
         marks.hit()
 
-    @dramatiq.actor(broker=broker, actor_name="latency")
+    @dramatiq.actor(broker=broker, actor_name="latency", queue_name=queue)
     def latency(sent: float) -> None:
         marks.times.append(time.monotonic() - sent)
 
