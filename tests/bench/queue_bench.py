@@ -203,7 +203,7 @@ def locked(bench: Bench, rounds: int) -> list[Row]:
 def _compare(label: str, values: dict[str, list[float]], share: float) -> list[Row]:
     own, bar = median(values["pulp-actor"]), median(values["yardstick"])
     rows = [Row(label, own, "/s", "claim loop", bar, f"≥ {share:.0%} of it", own >= share * bar, values["pulp-actor"])]
-    for name in values.keys() - {"pulp-actor", "yardstick"}:
+    for name in sorted(values.keys() - {"pulp-actor", "yardstick"}):
         other = median(values[name])
         rows.append(Row(f"{label}, against {name}", own, "/s", name, other, "ahead", own > other, values[name]))
     return rows
