@@ -46,6 +46,8 @@ END $$;
 -- Start-time fair queueing: a message's turn comes one step after the last turn of the same fair key, and not before
 -- now; so a key with 20,000 messages does not delay another key's first. Ageing is built in, for virtual time moves on
 -- with each claim: neither a busy key nor a low priority can be starved.
+--
+-- The statement of this name in queries.sql does the same for a task that never had to wait.
 CREATE OR REPLACE FUNCTION task_enqueue(p_task uuid, p_queue text, p_priority integer, p_fair_key text)
 RETURNS void LANGUAGE plpgsql AS $$
 BEGIN

@@ -4,10 +4,11 @@
 -- What every task needs, parsed and planned once on each connection of the engine's own, which does not let plans follow
 -- statistics either (functions.sql says why).
 --
--- task_take_ready is task_take for the usual case, a message of ours whose task is ready; as one plain statement it spares what a
--- function prepares anew in each transaction. It returns no row when it found no message, and a row of nulls when there is
--- one that task_take must see to: of a stock producer, stale, or not for a worker that was declared gone. Likewise
--- task_add_ready and task_enqueue are task_dispatch for one new task that waits for nothing but a worker.
+-- Three are plain statements beside functions, for the usual case: they spare what a function prepares anew in each
+-- transaction. task_add_ready and task_enqueue are task_dispatch for one new task that waits for nothing but a worker.
+-- task_take_ready is task_take for a message of ours whose task is ready; it returns no row when it found no message, and a
+-- row of nulls when there is one that task_take must see to: of a stock producer, stale, or not for a worker that was
+-- declared gone.
 SET plan_cache_mode = force_generic_plan;
 SET enable_seqscan = off;
 SET enable_bitmapscan = off;

@@ -203,7 +203,7 @@ class Tasking(Broker):
 
     def _hooks_of(self, name: str) -> list[Callable[..., None]]:
         """The hooks of that name, in order of the middleware. Of the fifteen or so that each signal has, most are the empty
-        ones of `Middleware`: to know those spares each task some 150 calls."""
+        ones of `Middleware`: to know those spares each task some hundred calls."""
         middleware, hooks = self._hooks
         if middleware != self.middleware:
             middleware, hooks = self._hooks = list(self.middleware), {}
