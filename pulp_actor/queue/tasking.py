@@ -379,7 +379,8 @@ class Tasking(Broker):
         or no other thread could run what there may be besides, and this one looks when it ends."""
         with self._feeding:
             feed = self.feed(queue_name)
-            if feed is None or not self.idle_threads.acquire(blocking=False):
+            # Behind a claim, or an end that waits for somebody's locks, the consumer can wait as well.
+            if feed is None or self._claiming.locked() or not self.idle_threads.acquire(blocking=False):
                 return False
             message = None
             try:

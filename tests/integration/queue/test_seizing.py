@@ -37,6 +37,13 @@ def idle(real: Bench) -> None:
     eventually(lambda: not any(event.is_set() for event in real.broker._ready.values()))
 
 
+def hearing(real: Bench) -> threading.Event:
+    """An event that is set when the hub has told the broker, and everyone else, of a message."""
+    heard = threading.Event()
+    real.broker.hub.subscribe("dramatiq.default.enqueue", lambda payload: payload is not None and heard.set())
+    return heard
+
+
 def together(*sends: Callable[[], Any]) -> list[Any]:
     """Send messages in one transaction, so that one notification tells of all of them."""
     with transaction():
@@ -95,9 +102,8 @@ def test_another_queue_is_served_while_one_is_busy(real: Bench) -> None:
 
 def test_nothing_is_claimed_for_a_worker_that_pauses(real: Bench, claims: list[tuple[str, bool]]) -> None:
     act = real.actor(lambda: None, actor_name="act")
-    heard = threading.Event()
     with real.working(threads=1) as worker:
-        real.broker.hub.subscribe("dramatiq.default.enqueue", lambda _payload: heard.set())  # after the broker itself
+        heard = hearing(real)
         idle(real)
         worker.pause()
         claims.clear()
@@ -105,6 +111,17 @@ def test_nothing_is_claimed_for_a_worker_that_pauses(real: Bench, claims: list[t
         assert heard.wait(10)
         assert not any(found for _, found in claims)
         worker.resume()
+        real.wait(message)
+
+
+def test_nobody_who_listens_waits_for_a_claim_of_another_thread(real: Bench) -> None:
+    act = real.actor(lambda: None, actor_name="act")
+    with real.working(threads=2):
+        heard = hearing(real)
+        idle(real)
+        with real.broker._claiming:
+            message = act.send()
+            assert heard.wait(10)
         real.wait(message)
 
 
