@@ -93,8 +93,6 @@ class Database(PooledPostgresqlDatabase):
 
     def _is_closed(self, conn: Any) -> bool:
         # A pooled connection whose server went away shows it only by its status; ask the socket before handing it out.
-        if conn.closed:
-            return True
         if conn.get_transaction_status() != psycopg2.extensions.TRANSACTION_STATUS_IDLE:
             return True
         return not is_alive(conn)
@@ -112,7 +110,10 @@ def _refusal(error: DatabaseError) -> PulpActorError | None:
 
 
 def is_alive(conn: Any) -> bool:
-    """True unless the server has something to say unasked: on a connection that does not listen, that is goodbye."""
+    """True unless it is closed, or the server has something to say unasked: on a connection that does not listen, that is
+    goodbye."""
+    if conn.closed:
+        return False
     poll = select.poll()  # not select(), which knows no descriptor above 1023
     poll.register(conn, select.POLLIN)
     return not poll.poll(0)

@@ -25,10 +25,8 @@ class DatabaseConnection(Middleware):
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         if self.lazy:
             return
-        if not database.is_closed():
-            conn = database.connection()
-            if conn.closed or not is_alive(conn):
-                database.close()  # the server has gone away meanwhile; the pool does not hand it out again
+        if not database.is_closed() and not is_alive(database.connection()):
+            database.close()  # the server has gone away meanwhile; the pool does not hand it out again
         database.connect(reuse_if_open=True)
 
     def after_process_message(

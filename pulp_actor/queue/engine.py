@@ -273,7 +273,7 @@ class Engine:
     def _open(self) -> Any:
         """The cursor on the engine's own connection, which is opened if need be."""
         # Asking the socket costs a system call; without it, the first statement after a restart of the server would fail.
-        if self._conn is None or self._conn.closed or not is_alive(self._conn):
+        if self._conn is None or not is_alive(self._conn):
             self._discard()
             conn = self._connect()
             self._cursor = conn.cursor()

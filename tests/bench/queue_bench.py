@@ -148,11 +148,11 @@ class Bench:
         rows = []
         for _ in range(self.jobs):
             message = Message(contenders.STOCK_QUEUE, "noop", (), {}, {})
-            rows.append((message.message_id, json.dumps(message.asdict())))
+            rows.append((message.message_id, message.queue_name, json.dumps(message.asdict())))
         for row in rows:
             self.cursor.execute(
                 "INSERT INTO stock.queue (message_id, queue_name, state, message) VALUES (%s, %s, 'queued', %s)",
-                (row[0], contenders.STOCK_QUEUE, row[1]))
+                row)
 
     def fill_procrastinate(self, locks: int = 0) -> None:
         from procrastinate import App, PsycopgConnector, SyncPsycopgConnector

@@ -14,7 +14,6 @@ import dramatiq
 import pytest
 from dramatiq_pg import PostgresBroker
 
-from pulp_actor.queue import consumer
 from pulp_actor.queue.engine import SQL
 from tests.support.queue import Bench, task
 from tests.support.workers.waiting import eventually
@@ -130,10 +129,8 @@ def test_a_stock_message_whose_locks_cannot_be_told_fails(real: Bench, stock: Po
 
 
 @pytest.mark.parametrize("text", ["null", "{}", '{"queue_name": "default"}', "[1]", '"x"'])
-def test_a_message_that_is_none_fails_and_harms_nobody(
-    real: Bench, text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(consumer, "SWEEP", (600.0, 600.0))
+@pytest.mark.usefixtures("long_sweep")
+def test_a_message_that_is_none_fails_and_harms_nobody(real: Bench, text: str) -> None:
     act = real.actor(lambda: None, actor_name="act")
     real.engine.execute(
         "INSERT INTO dramatiq.queue (message_id, queue_name, state, message)"
