@@ -1,12 +1,12 @@
 """The consumer: hands a worker one claimed message at a time.
 
 It sleeps on an event that the LISTEN hub sets, and claims when it is woken, never more than there are idle threads. The
-event is cleared before a claim and set again after one that found something, and after a task that has ended; cleared after
-a claim, a wake-up that came in between would be lost. A jittered sweep every few seconds is the net under lost
-notifications.
+event is cleared before a claim and set again after one that found something; cleared after a claim, a wake-up that came
+in between would be lost. A jittered sweep every few seconds is the net under lost notifications.
 
 Two others claim past it, each into the same worker: a thread that ends a task, in the same transaction (`_end`), and over
-PostgreSQL the hub's thread, for an idle thread and at once (`Tasking.seize`).
+PostgreSQL the hub's thread, for an idle thread and at once (`Tasking.seize`). If that was the only thread, the consumer is
+told when it ends a task and does not go on.
 """
 
 from __future__ import annotations
@@ -107,4 +107,6 @@ class TaskConsumer(Consumer):
             feed(following)  # with the permit of the task that has ended
         else:
             self._broker.idle_threads.release()
-            self._ready.set()  # whoever has told of messages meanwhile may have left them to this thread
+            if self._queue in self._broker.untold:
+                self._broker.untold.discard(self._queue)
+                self._ready.set()

@@ -75,6 +75,8 @@ class Tasking(Broker):
         on_idle: called when a claim found nothing.
         idle_threads: a permit for each worker thread that has nothing to do.
         waiting: the queues whose consumers wait for a permit.
+        untold: the queues whose consumers have not been told of a message, because nobody but the thread that runs it
+            could run the next.
     """
 
     engine: Any
@@ -90,6 +92,7 @@ class Tasking(Broker):
         self.on_idle: Callable[[], None] | None = None
         self.idle_threads = threading.Semaphore(1)
         self.waiting: set[str] = set()
+        self.untold: set[str] = set()
         self._worker: Any = None
         self._ready: dict[str, threading.Event] = {}
         self._claims: dict[UUID, TaskMessage] = {}
@@ -390,8 +393,11 @@ class Tasking(Broker):
                     self.idle_threads.release()
             if message is None:
                 return True
+            alone = self._worker.worker_threads == 1 and len(self._worker.consumers) == 1
+            if alone:
+                self.untold.add(queue_name)
             feed(message)  # with the permit
-            return self._worker.worker_threads == 1 and len(self._worker.consumers) == 1
+            return alone
 
     def outcome(self, message: TaskMessage) -> tuple[str, Any, dict[str, Any] | None]:
         """(state, result, error) to be written for a message that was processed."""

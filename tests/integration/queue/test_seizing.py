@@ -59,6 +59,19 @@ def test_the_thread_that_hears_of_a_message_claims_it(real: Bench, claims: list[
     assert claims[0] == ("listen", True)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_task_costs_one_look_besides_its_claim(real: Bench, claims: list[tuple[str, bool]], threads: int) -> None:
+    act = real.actor(lambda: None, actor_name="act")
+    with real.working(threads=threads):
+        idle(real)
+        claims.clear()
+        for _ in range(5):
+            real.wait(act.send())
+            idle(real)
+    assert sum(found for _, found in claims) == 5
+    assert len(claims) <= 11, "two for each task, and the last look of the start"
+
+
 def test_all_messages_of_one_notification_are_run(real: Bench) -> None:
     act = real.actor(lambda: None, actor_name="act")
     with real.working(threads=1):
